@@ -1,0 +1,1 @@
+"""Score files of stories: rows in, the same rows with tags out."""

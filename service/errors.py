@@ -1,0 +1,38 @@
+"""Everything that can be wrong with what a user hands in. Each error words itself and says what to do next."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+class ConflictError(Exception):
+    """Base of all errors that a user can mend."""
+
+
+class LabelSchemeError(ConflictError):
+    """The label scheme (`labels.json`) is not usable."""
+
+
+class StoryError(ConflictError):
+    """A story's fields are not usable; `faults` holds (field, reason) pairs, all of them."""
+
+    def __init__(self, faults: Sequence[tuple[str, str]]) -> None:
+        self.faults = list(faults)
+        super().__init__("; ".join(f"{field}: {reason}" for field, reason in self.faults))
+
+
+class ArtifactError(ConflictError):
+    """A model folder is missing, incomplete, changed, or of a format this version does not read."""
+
+
+class FileError(ConflictError):
+    """A file cannot be read or written as asked."""
+
+
+class CorpusError(ConflictError):
+    """A labelled corpus cannot be trained or evaluated on; `faults` holds every finding, one line each."""
+
+    def __init__(self, faults: Sequence[str]) -> None:
+        self.faults = list(faults)
+        count = len(self.faults)
+        super().__init__("\n".join([*self.faults, f"{count} fault{'s' if count != 1 else ''} found; mend or remove those rows"]))

@@ -1,0 +1,131 @@
+"""From stories to tags: the one path for HTTP, files and evaluation."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from service.errors import ArtifactError
+from service.model import kernel
+from service.model.artifact import Model
+from service.model.story import Story
+from service.model.tokens import encode, grow, token_space
+
+NO_KNOWN_WORDS = "no_known_words"
+UNFAMILIAR = "unfamiliar"
+CLOSE = "close:"
+SELF_TEST_TOLERANCE = 1e-9
+
+
+@dataclass(frozen=True)
+class Tags:
+    """What a model says of one story.
+
+    topics: those at or over their thresholds. tone: the likeliest, or None when the model has no tones or knows no word of the story.
+    topic_scores, tone_scores: probability per label, 0 to 1; those of the tones add up to 1; both empty when no word is known.
+    review: what a person should look at: `close:LABEL` (near its threshold; for `close:tone` near the second tone), `unfamiliar` (few words
+    known), `no_known_words`. coverage: share of the story's tokens that the model knows, 0 to 1.
+    """
+
+    id: str | None
+    topics: tuple[str, ...]
+    tone: str | None
+    topic_scores: Mapping[str, float]
+    tone_scores: Mapping[str, float]
+    review: tuple[str, ...]
+    coverage: float
+
+
+@dataclass(frozen=True, eq=False)
+class Scores:
+    """A batch's figures. decisions, probabilities: (stories, columns) float64; tokens: (stories, 2) int64, all and known."""
+
+    decisions: NDArray[np.float64]
+    probabilities: NDArray[np.float64]
+    tokens: NDArray[np.int64]
+
+    @property
+    def coverage(self) -> NDArray[np.float64]:
+        return self.tokens[:, 1] / np.maximum(self.tokens[:, 0], 1)
+
+
+class Tagger:
+    """Tags stories with one model; may be used by any number of threads at once."""
+
+    def __init__(self, model: Model) -> None:
+        self.model = model
+        self._scratch = threading.local()
+
+    def tag(self, stories: Sequence[Story]) -> list[Tags]:
+        """Tag a batch, in its order."""
+        scores = self.score([story.joined for story in stories])
+        coverage = scores.coverage.tolist()
+        return [
+            self._tags(story.id, row, share) for story, row, share in zip(stories, scores.probabilities.tolist(), coverage, strict=True)
+        ]
+
+    def score(self, texts: Sequence[str]) -> Scores:
+        """Score a batch of joined texts: decision scores, and probabilities per label."""
+        columns = len(self.model.labels.columns)
+        decisions, tokens = np.empty((len(texts), columns)), np.empty((len(texts), 2), np.int64)
+        codes, bounds = encode(texts)
+        rule, model = self.model.tokens, self.model
+        while True:
+            rows = (rule.longest, model.weights, model.bias, token_space(), self._counts())
+            more = kernel.score(codes, bounds, rule.fold, rule.start_hash, model.table, *rows, decisions, tokens)
+            if not more:
+                return Scores(decisions, probabilities(decisions, len(model.labels.topics)), tokens)
+            grow(more)
+
+    def self_test(self) -> None:
+        """Score the text that the manifest holds and compare. Raises ArtifactError when this machine computes something else."""
+        expected = self.model.manifest["self_test"]
+        found = self.score([expected["text"]]).decisions[0]
+        if not np.allclose(found, expected["decisions"], rtol=0, atol=SELF_TEST_TOLERANCE):
+            raise ArtifactError(
+                f"model {self.model.name}: its self-test gave {found.tolist()}, not {expected['decisions']}; reinstall the package or retrain"
+            )
+
+    def _counts(self) -> NDArray[np.int32]:
+        if not hasattr(self._scratch, "counts"):
+            self._scratch.counts = np.zeros(len(self.model.weights), np.int32)
+        counts: NDArray[np.int32] = self._scratch.counts
+        return counts
+
+    def _tags(self, key: str | None, row: Sequence[float], coverage: float) -> Tags:
+        if not coverage:
+            return Tags(key, (), None, {}, {}, (NO_KNOWN_WORDS,), coverage)
+        labels, thresholds = self.model.labels, self.model.thresholds
+        topic_scores = dict(zip(labels.topics, row, strict=False))
+        tone_scores = dict(zip(labels.tones, row[len(labels.topics) :], strict=True))
+        topics = tuple(topic for topic, score in topic_scores.items() if score >= thresholds[topic])
+        tone = max(tone_scores, key=tone_scores.__getitem__) if tone_scores else None
+        return Tags(key, topics, tone, topic_scores, tone_scores, tuple(self._review(topic_scores, tone_scores, coverage)), coverage)
+
+    def _review(self, topic_scores: Mapping[str, float], tone_scores: Mapping[str, float], coverage: float) -> Iterator[str]:
+        margin = self.model.review["margin"]
+        for topic, score in topic_scores.items():
+            if abs(score - self.model.thresholds[topic]) < margin:
+                yield CLOSE + topic
+        if tone_scores:
+            second, first = sorted(tone_scores.values())[-2:]
+            if first - second < margin:
+                yield CLOSE + "tone"
+        if coverage < self.model.review["coverage"]:
+            yield UNFAMILIAR
+
+
+def probabilities(decisions: NDArray[np.float64], topics: int) -> NDArray[np.float64]:
+    """Turn decision scores into probabilities: the logistic function for topics, the softmax over tones."""
+    result = np.empty_like(decisions)
+    with np.errstate(over="ignore"):
+        result[:, :topics] = 1 / (1 + np.exp(-decisions[:, :topics]))
+    tones = decisions[:, topics:]
+    if tones.size:
+        powers = np.exp(tones - tones.max(axis=1, keepdims=True))
+        result[:, topics:] = powers / powers.sum(axis=1, keepdims=True)
+    return result

@@ -1,0 +1,141 @@
+"""Files of stories, row by row: JSONL and CSV, every bad row named and none lost."""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from service.errors import FileError
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row of a file: its record, or the fault why it has none. `line` counts from 1."""
+
+    file: str
+    line: int
+    record: dict[str, Any] | None
+    fault: str = ""
+
+    @property
+    def place(self) -> str:
+        return f"{self.file}:{self.line}"
+
+
+def read_rows(path: Path) -> Iterator[Row]:
+    """Yield the rows of a `.jsonl` or `.csv` file in order; blank lines of JSONL are passed over.
+
+    Raises FileError when the file cannot be opened or its kind is not known; a bad row is yielded with its fault.
+    """
+    reader = READERS.get(path.suffix.lower())
+    if reader is None:
+        raise FileError(f"{path}: files of stories end in {' or '.join(READERS)}")
+    with opened(path) as file:
+        yield from reader(str(path), file)
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[BinaryIO]:
+    """Open a file for reading bytes. Raises FileError."""
+    try:
+        with path.open("rb") as file:
+            yield file
+    except OSError as error:
+        raise FileError(f"{path}: cannot be read: {error.strerror}") from error
+
+
+def _read_jsonl(name: str, file: BinaryIO) -> Iterator[Row]:
+    for number, line in enumerate(file, 1):
+        if line.strip():
+            yield _jsonl_row(name, number, line.removeprefix(b"\xef\xbb\xbf") if number == 1 else line)
+
+
+def _jsonl_row(name: str, number: int, line: bytes) -> Row:
+    try:
+        record = parse_json(line)
+    except (ValueError, RecursionError) as error:
+        return Row(name, number, None, _json_fault(error))
+    if not isinstance(record, dict):
+        return Row(name, number, None, f"a row must be a JSON object, not {type(record).__name__}")
+    return Row(name, number, record)
+
+
+def _json_fault(error: Exception) -> str:
+    match error:
+        case UnicodeDecodeError():
+            return f"not UTF-8: byte 0x{error.object[error.start]:02x} at position {error.start}"
+        case json.JSONDecodeError():
+            return f"not JSON: {error.msg} at column {error.colno}"
+        case RecursionError():
+            return "not readable JSON: nested too deeply"
+        case _:
+            return f"not JSON: {error}"
+
+
+def parse_json(data: bytes) -> Any:
+    """Decode strict JSON in UTF-8: no NaN or Infinity, no key twice. Raises ValueError or RecursionError."""
+    return json.loads(data.decode("utf-8"), parse_constant=_no_constant, object_pairs_hook=_unique)
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(f"{name} is not a JSON number")
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    record = dict(pairs)
+    if len(record) < len(pairs):
+        twice = next(key for index, (key, _) in enumerate(pairs) if key in (earlier for earlier, _ in pairs[:index]))
+        raise ValueError(f"the key {twice!r} stands twice")
+    return record
+
+
+def _read_csv(name: str, file: BinaryIO) -> Iterator[Row]:
+    csv.field_size_limit(sys.maxsize)
+    lines = (line.decode("utf-8-sig" if number == 0 else "utf-8", "surrogateescape") for number, line in enumerate(file))
+    reader = csv.reader(lines, strict=True)
+    header: list[str] | None = None
+    while True:
+        first = reader.line_num + 1
+        try:
+            cells = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            yield Row(name, first, None, f"not CSV: {error}")
+            continue
+        if header is None:
+            header = cells
+            fault = _header_fault(header)
+            if fault:
+                raise FileError(f"{name}:{first}: {fault}")
+        elif cells:
+            yield _csv_row(name, first, header, cells)
+
+
+def _header_fault(header: list[str]) -> str:
+    twice = [column for column in header if header.count(column) > 1]
+    if twice:
+        return f"the column {twice[0]!r} stands twice in the header"
+    return "" if _is_utf8("".join(header)) else "the header is not UTF-8"
+
+
+def _csv_row(name: str, line: int, header: list[str], cells: list[str]) -> Row:
+    if len(cells) != len(header):
+        return Row(name, line, None, f"{len(cells)} cells, but the header has {len(header)} columns")
+    bad = [column for column, cell in zip(header, cells, strict=True) if not _is_utf8(cell)]
+    if bad:
+        return Row(name, line, None, f"not UTF-8 in column {bad[0]!r}")
+    return Row(name, line, dict(zip(header, cells, strict=True)))
+
+
+def _is_utf8(text: str) -> bool:
+    return not any("\udc80" <= char <= "\udcff" for char in text)
+
+
+READERS: dict[str, Callable[[str, BinaryIO], Iterator[Row]]] = {".jsonl": _read_jsonl, ".csv": _read_csv}

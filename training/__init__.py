@@ -1,0 +1,1 @@
+"""Make models: check a labelled corpus, train on it, judge what came out."""

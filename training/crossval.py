@@ -1,0 +1,32 @@
+"""Score every story of a corpus by a model that has not seen it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from service.model import artifact
+from service.model.tagger import Scores, Tagger
+from training.export import arrays_of, describe
+from training.prepare import Prepared
+from training.split import folds
+
+Say = Callable[[str], None]
+
+
+def cross_validate(prepared: Prepared, say: Say) -> Scores:
+    """Score each fold by a model fitted without it, vocabulary and idf included, through the path that is served."""
+    corpus, settings = prepared.corpus, prepared.settings
+    fold_of = folds(corpus, settings.folds, settings.seed)
+    shape = (len(corpus.rows), len(corpus.labels.columns))
+    result = Scores(np.zeros(shape), np.zeros(shape), np.zeros((len(corpus.rows), 2), np.int64))
+    for fold in range(settings.folds):
+        outside = np.flatnonzero(fold_of == fold)
+        part = prepared.part(np.flatnonzero(fold_of != fold))
+        model = artifact.in_memory(describe(part), arrays_of(part, part.fit()))
+        scores = Tagger(model).score([corpus.texts[index] for index in outside])
+        result.decisions[outside], result.probabilities[outside] = scores.decisions, scores.probabilities
+        result.tokens[outside] = scores.tokens
+        say(f"cross-validation: fold {fold + 1} of {settings.folds}")
+    return result

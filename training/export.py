@@ -1,0 +1,61 @@
+"""A fitted model, laid out as the artifact holds it."""
+
+from __future__ import annotations
+
+import platform
+import unicodedata
+from dataclasses import asdict
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from service.model import artifact, kernel
+from service.model.artifact import Model
+from service.model.tagger import Tagger
+from training.fit import Fitted
+from training.prepare import Prepared
+
+LIBRARIES = ("numpy", "scipy", "scikit-learn")
+SELF_TEST_TERMS = 5
+Arrays = dict[str, NDArray[Any]]
+
+
+def arrays_of(prepared: Prepared, fitted: Fitted) -> Arrays:
+    """Make the arrays that `service.model.artifact.Model` describes."""
+    rule, hashes = prepared.rule, prepared.counts.hashes
+    coefficients, bias = fitted.weights()
+    idf = fitted.tfidf.idf_
+    keys = np.concatenate([hashes, rule.stop_hashes])
+    rows = np.concatenate([np.arange(len(hashes)), np.full(len(rule.stop_hashes), kernel.STOP)])
+    weights = np.ascontiguousarray(np.column_stack([idf, coefficients * idf[:, None]]))
+    fold = {f"fold_{name}": array for name, array in rule.fold._asdict().items()}
+    return {"table": kernel.make_table(keys, rows), "weights": weights, "bias": bias, **fold}
+
+
+def describe(prepared: Prepared) -> dict[str, Any]:
+    """Write the manifest of a model that has no thresholds of its own yet."""
+    corpus, settings = prepared.corpus, prepared.settings
+    return {
+        "format": artifact.FORMAT,
+        "name": "unnamed",
+        "labels": corpus.labels.to_json(),
+        "thresholds": dict.fromkeys(corpus.labels.topics, 0.5),
+        "review": {"margin": 0.0, "coverage": 0.0},
+        "settings": {**asdict(settings), "stop_words": list(settings.stop_words), "hash_seed": prepared.rule.seed},
+        "corpus": {"fingerprint": corpus.fingerprint, "stories": len(corpus.rows), "counts": corpus.counts()},
+        "versions": {**{name: version(name) for name in LIBRARIES}, "unicode": unicodedata.unidata_version, "machine": platform.machine()},
+    }
+
+
+def name_of(manifest: dict[str, Any], arrays: Arrays) -> str:
+    """Name a model by what it was made from and what it became: the heads of the digests of corpus and weights."""
+    return f"{manifest['corpus']['fingerprint'][:8]}-{artifact.digest(arrays['weights'].tobytes())[:8]}"
+
+
+def self_test(model: Model, terms: tuple[str, ...]) -> dict[str, Any]:
+    """Make a text of the heaviest terms and note its decision scores, so that every machine that loads the model can check itself."""
+    heaviest = np.argsort(-np.abs(model.weights[:, 1:]), axis=0, kind="stable")[:SELF_TEST_TERMS].ravel()
+    text = " ".join(terms[row] for row in heaviest)
+    return {"text": text, "decisions": Tagger(model).score([text]).decisions[0].tolist()}

@@ -1,0 +1,76 @@
+"""Counts and labels become a fitted model: TF-IDF weighting, a logistic regression per topic, one over the tones (scikit-learn)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_matrix
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything beside the corpus that decides what comes out.
+
+    ngrams: longest run of tokens. min_df: fewest stories that an n-gram must stand in. C: inverse strength of the L2 penalty. folds: of the
+    cross-validation that thresholds come from. seed: which stories share a fold.
+    """
+
+    ngrams: int = 2
+    min_df: int = 2
+    C: float = 10.0
+    stop_words: tuple[str, ...] = ()
+    folds: int = 5
+    seed: int = 0
+
+
+@dataclass(frozen=True, eq=False)
+class Fitted:
+    """Fitted scikit-learn estimators: the TF-IDF weighting, one classifier per topic, and the tones' classifier or None."""
+
+    tfidf: Any
+    topics: tuple[Any, ...]
+    tone: Any | None
+
+    def weights(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Lay the classifiers side by side: (terms, columns) coefficients and (columns,) intercepts, topics first."""
+        coefficients = [topic.coef_[0] for topic in self.topics]
+        intercepts = [topic.intercept_[0] for topic in self.topics]
+        if self.tone is not None:
+            coef, intercept = _per_class(self.tone)
+            coefficients += list(coef)
+            intercepts += list(intercept)
+        return np.stack(coefficients, axis=1), np.array(intercepts)
+
+
+def fit(counts: csr_matrix, topics: NDArray[np.bool_], tones: NDArray[np.int64], settings: Settings) -> Fitted:
+    """Fit on n-gram counts (stories, terms); topics (stories, topics) of bool; tones (stories,) of class indices, empty without tones.
+
+    Deterministic: the same input gives the same bits on the same machine.
+    """
+    from sklearn.feature_extraction.text import TfidfTransformer
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(1):
+        tfidf = TfidfTransformer(sublinear_tf=True).fit(counts)
+        features = tfidf.transform(counts)
+        heads = tuple(_classifier(features, applies, settings) for applies in topics.T)
+        return Fitted(tfidf, heads, _classifier(features, tones, settings) if len(tones) else None)
+
+
+def _classifier(features: csr_matrix, target: NDArray[Any], settings: Settings) -> Any:
+    from sklearn.linear_model import LogisticRegression
+
+    return LogisticRegression(C=settings.C, max_iter=1000, tol=1e-5).fit(features, target)
+
+
+def _per_class(classifier: Any) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Give two classes a column each, like three and more: the softmax over half the score, minus and plus, is the same probability."""
+    if len(classifier.coef_) > 1:
+        return classifier.coef_, classifier.intercept_
+    halves = np.array([[-0.5], [0.5]])
+    return halves * classifier.coef_, halves[:, 0] * classifier.intercept_
