@@ -68,8 +68,8 @@ def classify(file: Any, model: Path | None, as_json: bool, terms: int) -> None:
 def score(source: Path, output: Path, model: Path | None, prefix: str) -> None:
     """Tag every story of IN, a JSONL or CSV file, into OUT of the same kind.
 
-    Reads the columns title, text and id; keeps all columns and the order; adds topics, tone, a score per label, review, coverage and model. Rows
-    that cannot be scored go to OUT.rejects.jsonl, and the exit code is then 3.
+    Reads the columns title, text and id; keeps all columns and the order; adds topics, tone, a score per label, review, coverage and
+    model. Rows that cannot be scored go to OUT.rejects.jsonl, and the exit code is then 3.
     """
     import service
     from service.batch.score import rejects_path, score_file

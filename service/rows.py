@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from service.errors import FileError
+from service.model.story import kind
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ def _jsonl_row(name: str, number: int, line: bytes) -> Row:
     except (ValueError, RecursionError) as error:
         return Row(name, number, None, _json_fault(error))
     if not isinstance(record, dict):
-        return Row(name, number, None, f"a row must be a JSON object, not {type(record).__name__}")
+        return Row(name, number, None, f"a row must be a JSON object, not {kind(record)}")
     return Row(name, number, record)
 
 

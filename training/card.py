@@ -69,7 +69,8 @@ def _list(rows: NDArray[np.int64], terms: Sequence[str]) -> str:
 
 LIMITS = """## Limits
 
-- Cross-validated figures say how well the model knows its own corpus. On news from elsewhere expect less; measure on stories of your own with `conflict-training evaluate`.
+- Cross-validated figures say how well the model knows its own corpus. On news from elsewhere expect less; measure on stories of your own
+  with `conflict-training evaluate`.
 - The model reads words, not the world: irony, unnamed actors and facts that no word shows escape it. It reads English.
 - Tags are for sorting and searching news. They are no verified record of events and no ground for decisions about people.
 - A story without a known word gets no tags; look at `review` and `coverage` in each answer."""
@@ -79,4 +80,5 @@ def _again(manifest: Mapping[str, Any]) -> str:
     settings, versions = manifest["settings"], manifest["versions"]
     shown = ", ".join(f"{name} {len(value) if isinstance(value, list) else value}" for name, value in settings.items())
     made = ", ".join(f"{name} {value}" for name, value in versions.items())
-    return f"## Make it again\n\n`conflict-training train CORPUS --out FOLDER` on the same stories gives the same bytes. Settings: {shown}. Made with: {made}."
+    command = "`conflict-training train CORPUS --out FOLDER` on the same stories gives the same bytes"
+    return f"## Make it again\n\n{command}. Settings: {shown}. Made with: {made}."

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from service.errors import CorpusError, StoryError
 from service.model.labels import LabelScheme
-from service.model.story import Story
+from service.model.story import Story, kind
 from service.rows import READERS, Row, read_rows
 
 LABELS = "labels.json"
@@ -176,7 +176,7 @@ def _tone_faults(record: Mapping[str, Any], scheme: LabelScheme, may_lack: bool)
         if not may_lack:
             yield f"tone: missing; one of {', '.join(scheme.tones)}"
     elif not isinstance(tone, str):
-        yield f"tone: must be text, not {type(tone).__name__}"
+        yield f"tone: must be text, not {kind(tone)}"
     elif tone not in scheme.tones:
         yield f"tone: unknown label {tone!r}; known are {', '.join(scheme.tones)}"
 

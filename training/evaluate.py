@@ -116,11 +116,10 @@ def table(figures: Figures) -> str:
     for label, row in figures["labels"].items():
         low, high = row["f1_interval"]
         span = f"{low:.3f} to {high:.3f}"
-        lines.append(
-            f"{label:24}{row['precision']:>10.3f}{row['recall']:>8.3f}{row['f1']:>8.3f}  {span:16}{row['average_precision']:>6.3f}{row['support']:>9}"
-        )
+        shown = f"{row['precision']:>10.3f}{row['recall']:>8.3f}{row['f1']:>8.3f}  {span:16}"
+        lines.append(f"{label:24}{shown}{row['average_precision']:>6.3f}{row['support']:>9}")
     for title, parts in figures["slices"].items():
-        shown = [name for name in heads if name in ("topics_macro_f1", "topics_micro_f1", "tone_macro_f1", "tone_accuracy")]
-        lines += ["", f"{'by ' + title:24}{'stories':>8}" + "".join(f"{name.replace('_', ' '):>18}" for name in shown)]
-        lines += [f"{part:24}{row['stories']:>8}" + "".join(f"{row[name]:>18.3f}" for name in shown) for part, row in parts.items()]
+        columns = [name for name in heads if name in ("topics_macro_f1", "topics_micro_f1", "tone_macro_f1", "tone_accuracy")]
+        lines += ["", f"{'by ' + title:24}{'stories':>8}" + "".join(f"{name.replace('_', ' '):>18}" for name in columns)]
+        lines += [f"{part:24}{row['stories']:>8}" + "".join(f"{row[name]:>18.3f}" for name in columns) for part, row in parts.items()]
     return "\n".join(lines)

@@ -1,6 +1,7 @@
 """The figures of a classifier. Definitions are scikit-learn's; tests hold them against it.
 
-`target` and `predicted` are bool and `probability` float64, all of shape (stories,), unless said otherwise. A ratio without a denominator is 0.
+`target` and `predicted` are bool and `probability` float64, all of shape (stories,), unless said otherwise. A ratio without a
+denominator is 0.
 """
 
 from __future__ import annotations

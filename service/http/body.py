@@ -10,7 +10,7 @@ from flask import Request, current_app
 
 from service.errors import StoryError
 from service.http.problems import Problem
-from service.model.story import Story
+from service.model.story import Story, kind
 from service.rows import parse_json
 
 MOST_EVIDENCE = 100
@@ -44,14 +44,14 @@ def read_body(request: Request) -> Asked:
     except (ValueError, RecursionError) as error:
         raise Problem(HTTPStatus.BAD_REQUEST, f"The body is not JSON: {error}.") from error
     if not isinstance(body, dict):
-        raise _unprocessable([("/", f"must be an object with title or text, or with stories, not {_kind(body)}")])
+        raise _unprocessable([("/", f"must be an object with title or text, or with stories, not {kind(body)}")])
     return _read_list(body) if "stories" in body else Asked(_read_stories([("", body)]), as_list=False)
 
 
 def _read_list(body: dict[str, Any]) -> Asked:
     items = body["stories"]
     if not isinstance(items, list) or not items:
-        raise _unprocessable([("/stories", f"must be a list of at least one story, not {_kind(items) if items else 'an empty one'}")])
+        raise _unprocessable([("/stories", f"must be a list of at least one story, not {kind(items) if items else 'an empty one'}")])
     mixed = [(f"/{name}", "stands beside stories; put it into a story") for name in ("title", "text", "id") if name in body]
     if mixed:
         raise _unprocessable(mixed)
@@ -66,7 +66,7 @@ def _read_stories(items: list[tuple[str, Any]]) -> list[Story]:
     faults: list[tuple[str, str]] = []
     for pointer, item in items:
         if not isinstance(item, dict):
-            faults.append((pointer, f"must be an object, not {_kind(item)}"))
+            faults.append((pointer, f"must be an object, not {kind(item)}"))
             continue
         try:
             stories.append(Story.from_record(item))
@@ -100,8 +100,3 @@ def _too_large(faults: list[tuple[str, str]]) -> Problem:
 
 def _count(faults: list[tuple[str, str]]) -> str:
     return "1 field cannot be used." if len(faults) == 1 else f"{len(faults)} fields cannot be used."
-
-
-def _kind(value: Any) -> str:
-    names = {dict: "an object", list: "a list", str: "text", bool: "a truth value", type(None): "null"}
-    return names.get(type(value), "a number")

@@ -16,6 +16,7 @@ from service.model.tagger import Tagger
 
 EXTENSION = "conflict-model"
 RETRY_AFTER = 2
+PATIENCE = 30.0
 log = logging.getLogger(__name__)
 
 
@@ -43,8 +44,9 @@ class ServedModel:
     def wait(self, seconds: float) -> bool:
         return self._loaded.wait(seconds)
 
-    def tagger(self) -> Tagger:
-        """Give the tagger. Raises Problem (503) while there is none."""
+    def tagger(self, patience: float = 0) -> Tagger:
+        """Give the tagger, waiting up to `patience` seconds for loading to end. Raises Problem (503) while there is none."""
+        self.wait(patience)
         if self._tagger is not None:
             return self._tagger
         detail = "The model could not be loaded; the reason is in the service's log." if self._failure else "The model is still loading."

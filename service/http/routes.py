@@ -8,7 +8,7 @@ from flask import Blueprint, request
 
 from service.answers import answer
 from service.http.body import read_body, read_evidence
-from service.http.loading import served
+from service.http.loading import PATIENCE, served
 
 routes = Blueprint("routes", __name__)
 Reply = dict[str, Any]
@@ -18,7 +18,7 @@ Reply = dict[str, Any]
 def classify() -> Reply:
     """Tag one story, or a list of stories in its order."""
     asked, terms = read_body(request), read_evidence(request)
-    tagger = served().tagger()
+    tagger = served().tagger(PATIENCE)
     answers = answer(tagger, asked.stories, terms)
     return {"stories": answers, "model": tagger.model.name} if asked.as_list else answers[0]
 

@@ -1,7 +1,7 @@
 """The format of a model on disk: a folder of arrays (safetensors), a manifest (JSON) and files for people. No code, no pickle.
 
-`models/README.md` describes it field by field. FORMAT is raised when an older reader could misread a newer folder: a new or changed array, a changed
-token rule or meaning of a field. A new optional manifest field or a new file for people does not raise it.
+`models/README.md` describes it field by field. FORMAT is raised when an older reader could misread a newer folder: a new or changed
+array, a changed token rule or meaning of a field. A new optional manifest field or a new file for people does not raise it.
 """
 
 from __future__ import annotations

@@ -38,7 +38,8 @@ class Evidence:
 class Contributions:
     """What every known n-gram of one story adds to each column's decision score.
 
-    weights: (terms, columns) float64, which with `Model.bias` add up to the decision scores. spans: per term, its places in the joined text.
+    weights: (terms, columns) float64, which with `Model.bias` add up to the decision scores. spans: per term, its places in the joined
+    text.
     """
 
     weights: NDArray[np.float64]
@@ -77,7 +78,8 @@ def evidence(model: Model, story: Story, tags: Tags, most: int) -> dict[str, lis
 
 def _heaviest(model: Model, story: Story, parts: Contributions, column: int, most: int) -> list[Evidence]:
     weights = parts.weights[:, column]
-    order = [term for term in np.argsort(-weights, kind="stable")[:most] if weights[term] > 0]
+    heaviest = np.argsort(-weights, kind="stable")[:most]
+    order = [term for term in heaviest if weights[term] > 0]
     return [_evidence(model, story, parts.spans[term], float(weights[term])) for term in order]
 
 

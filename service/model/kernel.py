@@ -59,7 +59,8 @@ def find(table, key):
 def tokenise(codes, start, stop, fold, seed, token_space):
     """Write the tokens of codes[start:stop]: chained hash, first code and code after the last, relative to start.
 
-    A token is a run of at least two folded letters or digits. Returns how many there are; past the end of `token_space` they are only counted.
+    A token is a run of at least two folded letters or digits. Returns how many there are; past the end of `token_space` they are only
+    counted.
     """
     hashes, starts, ends = token_space
     pages, values, expansions = fold
@@ -115,8 +116,8 @@ def drop_stops(table, token_space, count, rows):
 def ngrams(codes, bounds, fold, seed, table, longest, token_space, hashes, stories, starts, ends):
     """Write every n-gram of every story: finished hash, story, and span relative to the story's start.
 
-    Story i is codes[bounds[i]:bounds[i + 1]]. `table` holds the stop words. Returns how many n-grams there are, or minus the number of tokens
-    that a story needs when `token_space` (three arrays) is too short for it.
+    Story i is codes[bounds[i]:bounds[i + 1]]. `table` holds the stop words. Returns how many n-grams there are, or minus the number of
+    tokens that a story needs when `token_space` is too short for it.
     """
     found, rows = 0, np.empty(token_space[0].shape[0], np.int64)
     for story in range(bounds.shape[0] - 1):
@@ -139,8 +140,8 @@ def ngrams(codes, bounds, fold, seed, table, longest, token_space, hashes, stori
 def score(codes, bounds, fold, seed, table, longest, weights, bias, token_space, counts, scores, tokens):
     """Write each story's decision scores, its number of tokens, and how many of them the model knows.
 
-    `weights` has a row an n-gram: its idf, then its weight per column with the idf folded in. `counts` is scratch, one zero a row, and is left
-    so. Returns 0, or the number of tokens that a story needs when `token_space` is too short for it.
+    `weights` has a row an n-gram: its idf, then its weight per column with the idf folded in. `counts` is scratch, one zero a row, and is
+    left so. Returns 0, or the number of tokens that a story needs when `token_space` is too short for it.
     """
     columns = bias.shape[0]
     rows = np.empty(token_space[0].shape[0], np.int64)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from service.errors import LabelSchemeError
+from service.model.story import kind
 
 NAME = re.compile(r"[^\W_][\w .-]{0,63}")
 HEADS = ("topics", "tone")
@@ -72,7 +73,7 @@ def _faults(scheme: Any) -> list[str]:
 
 def _head_faults(head: str, labels: Any) -> list[str]:
     if not isinstance(labels, dict):
-        return [f"{head} must be an object of name: definition, not {type(labels).__name__}"]
+        return [f"{head} must be an object of name: definition, not {kind(labels)}"]
     faults = [
         f"{head}: {name!r} is not a usable name (letters, digits, space, . _ -; 64 at most)" for name in labels if not NAME.fullmatch(name)
     ]

@@ -40,12 +40,10 @@ class Story:
 
         Raises StoryError naming every field that is not usable. An absent or null field counts as empty.
         """
-        faults = [
-            (field, f"must be text, not {type(record[field]).__name__}") for field in ("title", "text") if not _is_text(record.get(field))
-        ]
+        faults = [(field, f"must be text, not {kind(record[field])}") for field in ("title", "text") if not _is_text(record.get(field))]
         key = record.get("id")
         if key is not None and (isinstance(key, bool) or not isinstance(key, str | int)):
-            faults.append(("id", f"must be text or a whole number, not {type(key).__name__}"))
+            faults.append(("id", f"must be text or a whole number, not {kind(key)}"))
         title, text = record.get("title") or "", record.get("text") or ""
         if not faults and not title.strip() and not text.strip():
             faults.append(("text", "neither title nor text holds anything"))
@@ -56,3 +54,9 @@ class Story:
 
 def _is_text(value: Any) -> bool:
     return value is None or isinstance(value, str)
+
+
+def kind(value: Any) -> str:
+    """Say in a JSON user's words what sort of value this is."""
+    kinds = {dict: "an object", list: "a list", str: "text", bool: "a truth value", type(None): "null"}
+    return kinds.get(type(value), "a number")

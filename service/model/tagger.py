@@ -87,7 +87,8 @@ class Tagger:
         found = self.score([expected["text"]]).decisions[0]
         if not np.allclose(found, expected["decisions"], rtol=0, atol=SELF_TEST_TOLERANCE):
             raise ArtifactError(
-                f"model {self.model.name}: its self-test gave {found.tolist()}, not {expected['decisions']}; reinstall the package or retrain"
+                f"model {self.model.name}: its self-test gave {found.tolist()}, not {expected['decisions']}; "
+                "reinstall the package or retrain"
             )
 
     def _counts(self) -> NDArray[np.int32]:

@@ -1,7 +1,7 @@
 """The one rule for how text becomes tokens and n-grams, in training and in use.
 
-A token is a run of two or more letters or digits, after folding (see `fold`); the underscore and all else separate. Stop words are taken out,
-then runs of up to `longest` neighbouring tokens make the n-grams. An n-gram is known by a 64-bit hash of its folded code points.
+A token is a run of two or more letters or digits, after folding (see `fold`); the underscore and all else separate. Stop words are
+taken out, then runs of up to `longest` neighbouring tokens make the n-grams. An n-gram is known by a 64-bit hash of its folded code points.
 """
 
 from __future__ import annotations

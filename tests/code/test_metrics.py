@@ -1,0 +1,61 @@
+"""Figures, against scikit-learn's."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn import metrics as oracle
+
+from training.metrics import average_precision, example_f1, interval, macro_f1, micro_f1, precision_recall_f1
+from training.thresholds import best_f1_threshold
+
+scored = st.lists(st.tuples(st.booleans(), st.sampled_from([0.0, 0.1, 0.25, 0.5, 0.7, 0.9, 1.0])), min_size=1, max_size=60)
+
+
+@given(scored)
+def test_precision_recall_f1_and_average_precision_equal_scikit_learns(rows: list[tuple[bool, float]]) -> None:
+    target, probability = np.array([row[0] for row in rows]), np.array([row[1] for row in rows])
+    predicted = probability >= 0.5
+    expected = oracle.precision_recall_fscore_support(target, predicted, average="binary", zero_division=0)[:3]
+    assert precision_recall_f1(target, predicted) == pytest.approx(expected)
+    if target.any():
+        assert average_precision(target, probability) == pytest.approx(oracle.average_precision_score(target, probability))
+    else:
+        assert average_precision(target, probability) == 0
+
+
+@given(st.lists(st.tuples(st.integers(0, 2), st.integers(0, 2)), min_size=1, max_size=40))
+def test_macro_f1_equals_scikit_learns(rows: list[tuple[int, int]]) -> None:
+    target, predicted = np.array([row[0] for row in rows]), np.array([row[1] for row in rows])
+    assert macro_f1(target, predicted, 3) == pytest.approx(oracle.f1_score(target, predicted, average="macro", zero_division=0))
+
+
+@given(st.lists(st.tuples(*[st.booleans()] * 6), min_size=1, max_size=30))
+def test_micro_and_example_f1_equal_scikit_learns(rows: list[tuple[bool, ...]]) -> None:
+    cells = np.array(rows)
+    target, predicted = cells[:, :3], cells[:, 3:]
+    assert micro_f1(target, predicted) == pytest.approx(oracle.f1_score(target, predicted, average="micro", zero_division=0))
+    some = target.any(axis=1) | predicted.any(axis=1)
+    if some.any():
+        expected = oracle.f1_score(target[some], predicted[some], average="samples", zero_division=0)
+        assert example_f1(target, predicted) == pytest.approx(expected)
+
+
+@given(scored)
+def test_no_other_threshold_has_a_higher_f1(rows: list[tuple[bool, float]]) -> None:
+    target, probability = np.array([row[0] for row in rows]), np.array([row[1] for row in rows])
+    chosen = precision_recall_f1(target, probability >= best_f1_threshold(target, probability))[2]
+    for other in (*probability, 0.0, 1.1):
+        assert chosen >= precision_recall_f1(target, probability >= other)[2] - 1e-12
+
+
+def test_the_bootstrap_interval_covers_the_mean_about_as_often_as_it_says() -> None:
+    generator = np.random.Generator(np.random.PCG64(3))
+    covered = 0
+    for _ in range(100):
+        sample = generator.random(80) < 0.6
+        low, high = interval(lambda rows, sample=sample: float(sample[rows].mean()), 80)
+        covered += low <= 0.6 <= high
+    assert 88 <= covered <= 100

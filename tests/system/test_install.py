@@ -1,0 +1,55 @@
+"""An installed wheel, outside the checkout, with nothing but what serving needs."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import venv
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT
+from tests.system.server import Server
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Make a fresh environment with the wheel and its base requirements; give its folder of commands."""
+    space = tmp_path_factory.mktemp("install")
+    subprocess.run([sys.executable, "-m", "build", "--wheel", "--outdir", str(space), str(ROOT)], check=True, capture_output=True)
+    [wheel] = space.glob("*.whl")
+    venv.create(space / "venv", with_pip=True)
+    python = space / "venv" / "bin" / "python"
+    pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-c", ROOT / ".ci" / "constraints.txt", wheel]
+    subprocess.run(pip, check=True, capture_output=True)
+    return python.parent
+
+
+def run(*command: object, stdin: str = "", cwd: Path) -> str:
+    return subprocess.run([*map(str, command)], input=stdin, capture_output=True, text=True, cwd=cwd, check=True).stdout
+
+
+@pytest.mark.parametrize("library", ["sklearn", "scipy", "joblib"])
+def test_the_environment_has_no_training_library(installed: Path, library: str, tmp_path: Path) -> None:
+    found = run(installed / "python", "-c", f"import importlib.util as u; print(u.find_spec({library!r}))", cwd=tmp_path)
+    assert found.strip() == "None"
+
+
+def test_the_default_model_travels_with_the_wheel(installed: Path, tmp_path: Path) -> None:
+    said = json.loads(
+        run(installed / "conflict-service", "classify", "-", "--json", stdin="Two soldiers killed in border clash", cwd=tmp_path)
+    )
+    assert "border_clash" in said["topics"]
+
+
+def test_the_library_tags_in_three_lines(installed: Path, tmp_path: Path) -> None:
+    code = "import service; [tags] = service.load().tag([service.story(text='Two soldiers killed in border clash')]); print(*tags.topics)"
+    assert "casualties" in run(installed / "python", "-c", code, cwd=tmp_path)
+
+
+def test_it_serves(installed: Path, tmp_path: Path) -> None:
+    with Server([str(installed / "conflict-service")], cwd=tmp_path) as server:
+        said = server.post({"text": "Two soldiers killed in border clash"})
+        assert "casualties" in said["topics"]
