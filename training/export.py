@@ -45,8 +45,17 @@ def describe(prepared: Prepared) -> dict[str, Any]:
         "review": {"margin": 0.0, "coverage": 0.0},
         "settings": {**asdict(settings), "stop_words": list(settings.stop_words), "hash_seed": prepared.rule.seed},
         "corpus": {"fingerprint": corpus.fingerprint, "stories": len(corpus.rows), "counts": corpus.counts()},
-        "versions": {**{name: version(name) for name in LIBRARIES}, "unicode": unicodedata.unidata_version, "machine": platform.machine()},
+        "versions": versions(),
     }
+
+
+def versions() -> dict[str, str]:
+    """Say what decides the last bits of a fit: libraries, Unicode, and the kernels that linear algebra picks on this processor."""
+    from threadpoolctl import threadpool_info
+
+    kernels = sorted({str(pool["architecture"]) for pool in threadpool_info() if pool.get("architecture")})
+    libraries = {name: version(name) for name in LIBRARIES}
+    return {**libraries, "unicode": unicodedata.unidata_version, "machine": " ".join([platform.machine(), *kernels])}
 
 
 def name_of(manifest: dict[str, Any], arrays: Arrays) -> str:

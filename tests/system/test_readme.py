@@ -12,6 +12,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -37,11 +38,21 @@ def run(command: str, server: Server) -> str:
 
 
 def pretty(printed: str) -> str:
-    """Lay a JSON answer out for reading; leave other output as it is."""
+    """Lay a JSON answer out for reading, a line a field or story; leave other output as it is."""
     try:
-        return json.dumps(json.loads(printed), indent=1, ensure_ascii=False) + "\n"
+        answer = json.loads(printed)
     except ValueError:
         return printed
+    fields = [f"{json.dumps(key)}: {_value(value)}" for key, value in answer.items()]
+    return "{" + ",\n ".join(fields) + "}\n"
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, dict) and any(isinstance(part, list | dict) for part in value.values()):
+        return "{" + ",\n  ".join(f"{json.dumps(key)}: {_value(part)}" for key, part in value.items()) + "}"
+    if isinstance(value, list) and value and isinstance(value[0], dict):
+        return "[" + ",\n  ".join(map(json.dumps, value)) + "]"
+    return json.dumps(value, ensure_ascii=False)
 
 
 def test_the_readme_shows_every_kind_of_answer() -> None:
