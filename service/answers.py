@@ -13,7 +13,7 @@ PLACES = 6
 
 
 def answer(tagger: Tagger, stories: Sequence[Story], terms: int = 0) -> list[dict[str, Any]]:
-    """Tag stories; with `terms` above 0 name up to so many terms that led to each tag."""
+    """Tag stories; with `terms` above 0 show up to so many readings that led to each tag."""
     answers = []
     for story, tags in zip(stories, tagger.tag(stories), strict=True):
         said = _tags(tags, tagger.model.name)
@@ -37,7 +37,7 @@ def _rounded(scores: Any) -> dict[str, float]:
 def _evidence(story: Story, item: Evidence) -> dict[str, Any]:
     first, *more = (_span(span) for span in item.spans)
     field = story.title if item.spans[0].field == "title" else story.text
-    said = {**first, "text": field[first["start"] : first["end"]], "term": item.term, "weight": round(item.weight, PLACES)}
+    said = {**first, "text": field[first["start"] : first["end"]], "weight": round(item.weight, PLACES)}
     return {**said, "also": more} if more else said
 
 

@@ -46,7 +46,7 @@ def main() -> None:
 @click.argument("file", type=click.File("rb"))
 @model_option
 @click.option("--json", "as_json", is_flag=True, help="Print the answer that the HTTP service would give.")
-@click.option("--evidence", "terms", type=click.IntRange(0, 100), default=5, show_default=True, help="Terms to name per tag.")
+@click.option("--evidence", "terms", type=click.IntRange(0, 100), default=5, show_default=True, help="Words or phrases to name per tag.")
 @says_errors
 def classify(file: Any, model: Path | None, as_json: bool, terms: int) -> None:
     """Tag the story in FILE: plain text, or one JSON object with title and text. `-` reads standard input."""
@@ -125,7 +125,7 @@ def describe(tagger: Tagger, said: dict[str, Any]) -> str:
             mark, limit = "*" if label in chosen else " ", f"  threshold {thresholds[label]:.2f}" if label in thresholds else ""
             lines.append(f"{mark} {label:20}{score:6.1%}  {'█' * round(score * BAR):{BAR}}{limit}")
     for label, items in said.get("evidence", {}).items():
-        words = ", ".join(f"{item['term']} {item['weight']:+.2f}" for item in items)
+        words = ", ".join(f"{' '.join(item['text'].split())} {item['weight']:+.2f}" for item in items)
         lines += ["", f"why {label if label != 'tone' else said['tone']}: {words}"]
     lines += ["", f"coverage  {said['coverage']:.0%} of the words are known"]
     if said["review"]:

@@ -18,8 +18,10 @@ from service.errors import CorpusError, StoryError
 from service.model.labels import LabelScheme
 from service.model.story import Story, kind
 from service.rows import READERS, Row, read_rows
+from training.lexicon import read_lexicon
 
 LABELS = "labels.json"
+LEXICON = "lexicon.txt"
 FEWEST = 10
 KNOWN = ("id", "title", "text", "topics", "tone")
 
@@ -41,10 +43,11 @@ class LabelledStory:
 
 @dataclass(frozen=True, eq=False)
 class Corpus:
-    """Labelled stories in the order of their ids, under one label scheme."""
+    """Labelled stories in the order of their ids, under one label scheme; with a lexicon (word: class), or an empty one."""
 
     labels: LabelScheme
     rows: tuple[LabelledStory, ...]
+    lexicon: Mapping[str, str] = field(default_factory=dict)
 
     @cached_property
     def texts(self) -> list[str]:
@@ -63,8 +66,8 @@ class Corpus:
 
     @cached_property
     def fingerprint(self) -> str:
-        """SHA-256 over what is learnt from: ids, titles, texts, labels and scheme, whatever files they stood in."""
-        digest = hashlib.sha256(json.dumps(self.labels.to_json()).encode())
+        """SHA-256 over what is learnt from: scheme, lexicon, ids, titles, texts and labels, whatever files they stood in."""
+        digest = hashlib.sha256(json.dumps([self.labels.to_json(), self.lexicon]).encode())
         for row in self.rows:
             digest.update(json.dumps([row.story.id, row.story.title, row.story.text, sorted(row.topics), row.tone]).encode())
         return digest.hexdigest()
@@ -80,10 +83,12 @@ def read_corpus(paths: Sequence[Path], labels: Path | LabelScheme | None = None,
     """Read labelled stories from files and folders.
 
     The scheme is `labels`, or else the `labels.json` that stands with the first path. With `heads_may_lack` a row may leave
-    out `topics` or `tone` (for evaluation on data that has one head only).
+    out `topics` or `tone` (for evaluation on data that has one head only). The lexicon is the `lexicon.txt` beside the scheme, if there
+    is one.
     Raises CorpusError with every fault found, and LabelSchemeError or FileError when scheme or files cannot be read at all.
     """
     files = list(corpus_files(paths))
+    lexicon = read_lexicon(beside(paths[0]).with_name(LEXICON))
     scheme = labels if isinstance(labels, LabelScheme) else LabelScheme.read(labels or beside(paths[0]))
     faults: list[str] = []
     rows = [row for file in files for row in _labelled(file, scheme, faults, heads_may_lack)]
@@ -92,7 +97,7 @@ def read_corpus(paths: Sequence[Path], labels: Path | LabelScheme | None = None,
         faults.append(f"{', '.join(map(str, paths))}: no stories")
     if faults:
         raise CorpusError(faults)
-    return Corpus(scheme, tuple(sorted(rows, key=lambda row: row.story.id or "")))
+    return Corpus(scheme, tuple(sorted(rows, key=lambda row: row.story.id or "")), lexicon)
 
 
 def too_few(corpus: Corpus) -> list[str]:

@@ -27,11 +27,16 @@ def arrays_of(prepared: Prepared, fitted: Fitted) -> Arrays:
     rule, hashes = prepared.rule, prepared.counts.hashes
     coefficients, bias = fitted.weights()
     idf = fitted.tfidf.idf_
-    keys = np.concatenate([hashes, rule.stop_hashes])
-    rows = np.concatenate([np.arange(len(hashes)), np.full(len(rule.stop_hashes), kernel.STOP)])
+    own = rule.table[rule.table[:, 0] != 0]
+    own = own[np.argsort(own[:, 0])]
+    keys = np.union1d(hashes, own[:, 0])
+    rows = kernel.lookup(rule.table, keys)
+    rows[np.searchsorted(keys, hashes)] = np.arange(len(hashes))
+    classes = np.zeros(len(keys), np.int64)
+    classes[np.searchsorted(keys, own[:, 0])] = own[:, 1] >> kernel.HALF
     weights = np.ascontiguousarray(np.column_stack([idf, coefficients * idf[:, None]]))
     fold = {f"fold_{name}": array for name, array in rule.fold._asdict().items()}
-    return {"table": kernel.make_table(keys, rows), "weights": weights, "bias": bias, **fold}
+    return {"table": kernel.make_table(keys, rows, classes), "weights": weights, "bias": bias, **fold}
 
 
 def describe(prepared: Prepared) -> dict[str, Any]:
@@ -44,6 +49,7 @@ def describe(prepared: Prepared) -> dict[str, Any]:
         "thresholds": dict.fromkeys(corpus.labels.topics, 0.5),
         "review": {"margin": 0.0, "coverage": 0.0},
         "settings": {**asdict(settings), "stop_words": list(settings.stop_words), "hash_seed": prepared.rule.seed},
+        "classes": list(prepared.rule.classes),
         "corpus": {"fingerprint": corpus.fingerprint, "stories": len(corpus.rows), "counts": corpus.counts()},
         "versions": versions(),
     }

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from service.model.tokens import Ngrams, TokenRule
+from service.model.tokens import Ngrams, TokenRule, term
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
@@ -25,13 +25,18 @@ class HashCollisionError(Exception):
 class Counts:
     """How often each n-gram stands in each text.
 
-    matrix: (texts, terms) float64 CSR. hashes: (terms,) uint64. terms: their names. Terms are ordered by document frequency, highest
-    first, then by name.
+    matrix: (texts, terms) float64 CSR. hashes: (terms,) uint64. terms: their names; those of word classes stand in brackets. Terms are
+    ordered by document frequency, highest first, then by name.
     """
 
     matrix: csr_matrix
     hashes: NDArray[np.uint64]
     terms: tuple[str, ...]
+
+    @property
+    def of_classes(self) -> NDArray[np.bool_]:
+        """Which terms are word classes or pairs of them; shape (terms,)."""
+        return np.array([name.startswith("[") for name in self.terms], bool)
 
     def part(self, texts: NDArray[np.int64], min_df: int) -> Counts:
         """Keep only some texts, and the n-grams that stand in at least `min_df` of these."""
@@ -40,17 +45,21 @@ class Counts:
         return Counts(matrix[:, kept], self.hashes[kept], tuple(self.terms[column] for column in kept))
 
 
-def count_ngrams(texts: Sequence[str], rule: TokenRule, min_df: int) -> Counts:
-    """Count all n-grams that stand in at least `min_df` texts. Raises HashCollisionError; then take another hash seed."""
+def count_ngrams(texts: Sequence[str], rule: TokenRule, check: TokenRule, *, min_df: int, stop_words: Sequence[str] = ()) -> Counts:
+    """Count all n-grams that stand in at least `min_df` texts.
+
+    `check` is the same rule under another hash seed: what shares a hash under both is taken to be the same n-gram.
+    Raises HashCollisionError when that is not so; then take other seeds.
+    """
     from scipy.sparse import csr_matrix
 
     ngrams = read_ngrams(texts, rule)
     hashes, first, columns = np.unique(ngrams.hashes, return_index=True, return_inverse=True)
-    _refuse_collisions(texts, rule, first, columns)
+    _refuse_collisions(read_ngrams(texts, check).hashes, first, columns)
     matrix = csr_matrix((np.ones(len(columns)), (ngrams.stories, columns)), shape=(len(texts), len(hashes)))
     frequency = np.bincount(matrix.indices, minlength=len(hashes))
     kept = np.flatnonzero(frequency >= min_df)
-    names = np.array([rule.term(texts[ngrams.stories[i]][ngrams.starts[i] : ngrams.ends[i]]) for i in first[kept]], object)
+    names = np.array(_names(texts, ngrams, first[kept], rule.class_terms(), frozenset(stop_words)), object)
     order = sorted(range(len(kept)), key=lambda place: (-frequency[kept[place]], names[place]))
     chosen = kept[order]
     matrix = matrix[:, chosen]
@@ -67,9 +76,13 @@ def read_ngrams(texts: Sequence[str], rule: TokenRule) -> Ngrams:
     return Ngrams(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
 
 
-def _refuse_collisions(texts: Sequence[str], rule: TokenRule, first: NDArray[np.int64], columns: NDArray[np.int64]) -> None:
-    """Hash everything again from another seed: what shares a hash under both is taken to be the same n-gram."""
-    other = TokenRule(rule.fold, rule.longest, rule.stop_words, rule.seed + 1)
-    again = read_ngrams(texts, other).hashes
+def _refuse_collisions(again: NDArray[np.uint64], first: NDArray[np.int64], columns: NDArray[np.int64]) -> None:
     if not np.array_equal(again, again[first][columns]):
-        raise HashCollisionError(f"two n-grams share a hash under seed {rule.seed}")
+        raise HashCollisionError("two n-grams share a hash")
+
+
+def _names(
+    texts: Sequence[str], ngrams: Ngrams, places: NDArray[np.int64], class_terms: Mapping[int, str], stop_words: frozenset[str]
+) -> list[str]:
+    spans = zip(ngrams.hashes[places].tolist(), ngrams.stories[places], ngrams.starts[places], ngrams.ends[places], strict=True)
+    return [class_terms.get(key) or term(texts[story][start:end], stop_words) for key, story, start, end in spans]

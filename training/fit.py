@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from training.features import Counts
+
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
 
@@ -16,13 +18,15 @@ if TYPE_CHECKING:
 class Settings:
     """Everything beside the corpus that decides what comes out.
 
-    ngrams: longest run of tokens. min_df: fewest stories that an n-gram must stand in. C: inverse strength of the L2 penalty. folds: of the
-    cross-validation that thresholds come from. seed: which stories share a fold.
+    ngrams: longest run of tokens. min_df: fewest stories that an n-gram must stand in. class_factor: how much heavier than words the word
+    classes of the lexicon count. C: inverse strength of the L2 penalty. folds: of the cross-validation that thresholds come from. seed:
+    which stories share a fold.
     """
 
     ngrams: int = 2
     min_df: int = 2
-    C: float = 10.0
+    class_factor: float = 2.0
+    C: float = 30.0
     stop_words: tuple[str, ...] = ()
     folds: int = 5
     seed: int = 0
@@ -47,8 +51,8 @@ class Fitted:
         return np.stack(coefficients, axis=1), np.array(intercepts)
 
 
-def fit(counts: csr_matrix, topics: NDArray[np.bool_], tones: NDArray[np.int64], settings: Settings) -> Fitted:
-    """Fit on n-gram counts (stories, terms); topics (stories, topics) of bool; tones (stories,) of class indices, empty without tones.
+def fit(counts: Counts, topics: NDArray[np.bool_], tones: NDArray[np.int64], settings: Settings) -> Fitted:
+    """Fit on n-gram counts; topics (stories, topics) of bool; tones (stories,) of class indices, empty without tones.
 
     Deterministic: the same input gives the same bits on the same machine.
     """
@@ -56,8 +60,9 @@ def fit(counts: csr_matrix, topics: NDArray[np.bool_], tones: NDArray[np.int64],
     from threadpoolctl import threadpool_limits
 
     with threadpool_limits(1):
-        tfidf = TfidfTransformer(sublinear_tf=True).fit(counts)
-        features = tfidf.transform(counts)
+        tfidf = TfidfTransformer(sublinear_tf=True).fit(counts.matrix)
+        tfidf.idf_ = np.where(counts.of_classes, settings.class_factor, 1.0) * tfidf.idf_
+        features = tfidf.transform(counts.matrix)
         heads = tuple(_classifier(features, applies, settings) for applies in topics.T)
         return Fitted(tfidf, heads, _classifier(features, tones, settings) if len(tones) else None)
 

@@ -41,7 +41,7 @@ RETRAIN = "take a whole copy of the folder, or make it again with `conflict-trai
 class Model:
     """A trained model as it stands in memory.
 
-    table: (capacity, 2) uint64, open addressing: n-gram hash, row (stop words have row -2).
+    tokens: the token rule, whose table is the model's: open addressing, n-gram hash and entry (see `kernel`).
     weights: (terms, 1 + columns) float64: idf, then per column the weight with the idf folded in.
     bias: (columns,) float64. Columns are the scheme's topics, then its tones.
     """
@@ -49,7 +49,6 @@ class Model:
     name: str
     labels: LabelScheme
     tokens: TokenRule
-    table: NDArray[np.uint64]
     weights: NDArray[np.float64]
     bias: NDArray[np.float64]
     thresholds: Mapping[str, float]
@@ -151,25 +150,28 @@ def _model(folder: Path | None, manifest: Mapping[str, Any], arrays: Mapping[str
         if arrays[name].ndim != dimensions:
             raise ValueError(f"array {name!r} has {arrays[name].ndim} dimensions, not {dimensions}")
     labels = LabelScheme.from_json(manifest["labels"])
-    _check_references(arrays)
+    classes = tuple(map(str, manifest["classes"]))
+    _check_references(arrays, len(classes))
     if arrays["weights"].shape[1] != 1 + len(labels.columns) or arrays["bias"].shape != (len(labels.columns),):
         raise ValueError(f"weights for {arrays['weights'].shape[1] - 1} columns, but {len(labels.columns)} labels")
     thresholds = {topic: float(manifest["thresholds"][topic]) for topic in labels.topics}
     review = {name: float(manifest["review"][name]) for name in ("margin", "coverage")}
     settings = manifest["settings"]
     fold = FoldTable(*(arrays[f"fold_{name}"] for name in FoldTable._fields))
-    tokens = TokenRule(fold, settings["ngrams"], tuple(settings["stop_words"]), settings["hash_seed"])
-    parts = (read_only(arrays["table"]), read_only(arrays["weights"]), read_only(arrays["bias"]))
+    tokens = TokenRule(fold, settings["ngrams"], classes, settings["hash_seed"], read_only(arrays["table"]))
+    parts = (read_only(arrays["weights"]), read_only(arrays["bias"]))
     return Model(str(manifest["name"]), labels, tokens, *parts, thresholds, review, manifest, folder)
 
 
-def _check_references(arrays: Mapping[str, NDArray[Any]]) -> None:
+def _check_references(arrays: Mapping[str, NDArray[Any]], class_count: int) -> None:
     """Refuse arrays that would lead the compiled kernel outside of them."""
-    table, rows = arrays["table"], arrays["table"][:, 1].view(np.int64)
-    if table.shape[1] != 2 or len(table) & (len(table) - 1) or not (table[:, 0] == 0).any():
+    table = arrays["table"]
+    filled = table[table[:, 0] != 0, 1]
+    rows, classes = (filled & kernel.ROW).astype(np.int64) + kernel.STOP, filled >> kernel.HALF
+    if table.shape[1] != 2 or len(table) & (len(table) - 1) or len(filled) == len(table):
         raise ValueError("array 'table' is no open-addressing table with room left")
-    if rows.min() < kernel.STOP or rows.max() >= len(arrays["weights"]):
-        raise ValueError("array 'table' points outside of 'weights'")
+    if len(filled) and (rows.max() >= len(arrays["weights"]) or classes.max() > class_count):
+        raise ValueError("array 'table' points outside of 'weights' or of the word classes")
     pages, values, expansions = (arrays[f"fold_{name}"] for name in FoldTable._fields)
     if pages.shape != (4352,) or pages.min() < 0 or pages.max() * 256 + 256 > len(values) or values.max() > 0x10FFFF:
         raise ValueError("array 'fold_pages' points outside of 'fold_values'")

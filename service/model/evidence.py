@@ -1,6 +1,7 @@
-"""Why a story got its tags: the exact contribution of every n-gram, as spans in the caller's own text.
+"""Why a story got its tags: the exact contribution of every span of its text.
 
-For a linear model this is no estimate: the bias and all contributions add up to the decision score.
+For a linear model this is no estimate: the bias and all contributions add up to the decision score. A term that stands in several places
+contributes as much in each; what a word adds as itself and as a member of its word class is one contribution, that of its span.
 """
 
 from __future__ import annotations
@@ -14,11 +15,12 @@ from service.model.artifact import Model
 from service.model.kernel import lookup
 from service.model.story import Story
 from service.model.tagger import Tags
+from service.model.tokens import term
 
 
 @dataclass(frozen=True)
 class Span:
-    """Where an n-gram stands: a field of the story, and code points in it."""
+    """A place in a story: one of its fields, and code points in it."""
 
     field: str
     start: int
@@ -27,63 +29,66 @@ class Span:
 
 @dataclass(frozen=True)
 class Evidence:
-    """One n-gram's part in one label's score: `weight` is the contribution of all its occurrences together."""
+    """Spans that read alike, and what they add to one label's score together."""
 
-    term: str
     weight: float
     spans: tuple[Span, ...]
 
 
 @dataclass(frozen=True, eq=False)
 class Contributions:
-    """What every known n-gram of one story adds to each column's decision score.
+    """What every span of one story adds to each column's decision score, in reading order.
 
-    weights: (terms, columns) float64, which with `Model.bias` add up to the decision scores. spans: per term, its places in the joined
-    text.
+    spans: (spans, 2) int32, start and end in the joined text. weights: (spans, columns) float64, which with `Model.bias` add up to the
+    decision scores.
     """
 
+    spans: NDArray[np.int32]
     weights: NDArray[np.float64]
-    spans: tuple[tuple[tuple[int, int], ...], ...]
 
 
 def contributions(model: Model, story: Story) -> Contributions:
-    """Take one story's scores apart, term by term, in the order in which the terms first occur."""
+    """Take one story's scores apart."""
     ngrams = model.tokens.ngrams([story.joined])
-    rows = lookup(model.table, ngrams.hashes)
-    known = np.flatnonzero(rows >= 0)
-    distinct, first, places, counts = np.unique(rows[known], return_index=True, return_inverse=True, return_counts=True)
+    rows = lookup(model.tokens.table, ngrams.hashes)
+    known = rows >= 0
+    terms, term_of, counts = np.unique(rows[known], return_inverse=True, return_counts=True)
     tf = 1 + np.log(counts)
-    norm = np.sqrt(np.sum((tf * model.weights[distinct, 0]) ** 2)) or 1.0
-    weights = model.weights[distinct, 1:] * (tf / norm)[:, None]
-    spans: list[list[tuple[int, int]]] = [[] for _ in distinct]
-    for term, place in zip(places, known, strict=True):
-        spans[term].append((int(ngrams.starts[place]), int(ngrams.ends[place])))
-    order = np.argsort(first)
-    return Contributions(weights[order], tuple(tuple(spans[term]) for term in order))
+    norm = np.sqrt(np.sum((tf * model.weights[terms, 0]) ** 2)) or 1.0
+    each = model.weights[terms, 1:] * (tf / counts / norm)[:, None]
+    spans, span_of = np.unique(np.column_stack([ngrams.starts, ngrams.ends])[known], axis=0, return_inverse=True)
+    weights = np.zeros((len(spans), each.shape[1]))
+    np.add.at(weights, span_of.ravel(), each[term_of.ravel()])
+    return Contributions(spans, weights)
 
 
 def evidence(model: Model, story: Story, tags: Tags, most: int) -> dict[str, list[Evidence]]:
-    """Give, for every topic that was set and for the tone, up to `most` terms that spoke for it.
+    """Give, for every topic that was set and for the tone, up to `most` readings that spoke for it.
 
-    Heaviest first.
-    The key of the tone's evidence is `tone`. A tone's contributions are relative to the mean of all tones.
+    Heaviest first. The key of the tone's evidence is `tone`. A tone's contributions are relative to the mean of all tones.
     """
     parts = contributions(model, story)
     columns = {name: index for index, name in enumerate(model.labels.columns)}
     wanted = {topic: columns[topic] for topic in tags.topics}
     if tags.tone is not None:
         wanted["tone"] = columns[tags.tone]
-    return {name: _heaviest(model, story, parts, column, most) for name, column in wanted.items()}
+    readings = _readings(story, parts)
+    return {name: _heaviest(story, parts, readings, column)[:most] for name, column in wanted.items()}
 
 
-def _heaviest(model: Model, story: Story, parts: Contributions, column: int, most: int) -> list[Evidence]:
+def _readings(story: Story, parts: Contributions) -> list[list[int]]:
+    """Group the spans that read alike, by index."""
+    groups: dict[str, list[int]] = {}
+    for index, (start, end) in enumerate(parts.spans.tolist()):
+        groups.setdefault(term(story.joined[start:end]), []).append(index)
+    return list(groups.values())
+
+
+def _heaviest(story: Story, parts: Contributions, readings: list[list[int]], column: int) -> list[Evidence]:
     weights = parts.weights[:, column]
-    heaviest = np.argsort(-weights, kind="stable")[:most]
-    order = [term for term in heaviest if weights[term] > 0]
-    return [_evidence(model, story, parts.spans[term], float(weights[term])) for term in order]
-
-
-def _evidence(model: Model, story: Story, spans: tuple[tuple[int, int], ...], weight: float) -> Evidence:
-    start, end = spans[0]
-    term = model.tokens.term(story.joined[start:end])
-    return Evidence(term, weight, tuple(Span(*story.locate(*span)) for span in spans))
+    totals = sorted(((float(weights[group].sum()), group) for group in readings), key=lambda pair: -pair[0])
+    return [
+        Evidence(weight, tuple(Span(*story.locate(*parts.spans[index].tolist())) for index in group))
+        for weight, group in totals
+        if weight > 0
+    ]

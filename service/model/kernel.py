@@ -1,7 +1,8 @@
 """The compiled inner loops: text to tokens, tokens to n-grams, n-grams to scores. One pass, no strings, no matrices.
 
 Words here: a *code* is a code point; a *hash* is 64 bits made from the folded codes of a token or n-gram; a *row* is an n-gram's
-place in the model's weights. All functions release the GIL and write only to the arrays handed to them.
+place in the model's weights; a *class* is a word class of the lexicon, 0 for none. An entry of the table packs both: row + 2 in the
+lower half, class in the upper. All functions release the GIL and write only to the arrays handed to them.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ EMPTY = np.uint64(0)
 ONE = np.uint64(1)
 UNKNOWN = -1
 STOP = -2
+ROW = np.uint64(0xFFFFFFFF)
+NOT_THERE = np.uint64(1)
 MIN_LENGTH = 2
 KNOWN_LOGS = np.log(np.arange(1, 65))
 
@@ -45,14 +48,26 @@ def finish(value):
 
 @compiled(inline="always")
 def find(table, key):
-    """Look a finished hash up in the open-addressing table; UNKNOWN when it is not there."""
+    """Look a finished hash up in the open-addressing table; NOT_THERE, which is row UNKNOWN and no class, when it is not."""
     mask = np.uint64(table.shape[0] - 1)
     place = key & mask
     while table[place, 0] != EMPTY:
         if table[place, 0] == key:
-            return np.int64(table[place, 1])
+            return table[place, 1]
         place = (place + ONE) & mask
-    return np.int64(UNKNOWN)
+    return NOT_THERE
+
+
+@compiled(inline="always")
+def row_of(entry):
+    """Take the row out of a table entry."""
+    return np.int64(entry & ROW) + STOP
+
+
+@compiled(inline="always")
+def class_of(entry):
+    """Take the class out of a table entry."""
+    return np.int64(entry >> HALF)
 
 
 @compiled()
@@ -100,31 +115,33 @@ def tokenise(codes, start, stop, fold, seed, token_space):
 
 
 @compiled()
-def drop_stops(table, token_space, count, rows):
-    """Take stop words out of the token arrays in place; write each remaining token's row. Returns how many remain."""
+def resolve(table, token_space, count, entries):
+    """Look up every token; take stop words out of the token arrays in place. Returns how many tokens remain."""
     hashes, starts, ends = token_space
     kept = 0
     for i in range(count):
-        row = find(table, finish(hashes[i]))
-        if row != STOP:
-            hashes[kept], starts[kept], ends[kept], rows[kept] = hashes[i], starts[i], ends[i], row
+        entry = find(table, finish(hashes[i]))
+        if row_of(entry) != STOP:
+            hashes[kept], starts[kept], ends[kept], entries[kept] = hashes[i], starts[i], ends[i], entry
             kept += 1
     return kept
 
 
 @compiled()
-def ngrams(codes, bounds, fold, seed, table, longest, token_space, hashes, stories, starts, ends):
-    """Write every n-gram of every story: finished hash, story, and span relative to the story's start.
+def ngrams(codes, bounds, rule, token_space, hashes, stories, starts, ends):
+    """Write every n-gram of words, and of word classes, of every story: finished hash, story, and span relative to the story's start.
 
-    Story i is codes[bounds[i]:bounds[i + 1]]. `table` holds the stop words. Returns how many n-grams there are, or minus the number of
+    Story i is codes[bounds[i]:bounds[i + 1]]. `rule` is `TokenRule.compiled`. Returns how many n-grams there are, or minus the number of
     tokens that a story needs when `token_space` is too short for it.
     """
-    found, rows = 0, np.empty(token_space[0].shape[0], np.int64)
+    fold, seed, table, longest, class_hashes = rule
+    found, entries = 0, np.empty(token_space[0].shape[0], np.uint64)
     for story in range(bounds.shape[0] - 1):
         count = tokenise(codes, bounds[story], bounds[story + 1], fold, seed, token_space)
         if count > token_space[0].shape[0]:
             return -count
-        count = drop_stops(table, token_space, count, rows)
+        count = resolve(table, token_space, count, entries)
+        earlier, before = 0, 0
         for i in range(count):
             chained = np.uint64(0)
             for j in range(i, min(i + longest, count)):
@@ -133,42 +150,66 @@ def ngrams(codes, bounds, fold, seed, table, longest, token_space, hashes, stori
                     hashes[found], stories[found] = finish(chained), story
                     starts[found], ends[found] = token_space[1][i], token_space[2][j]
                 found += 1
+            own = class_of(entries[i])
+            if own:
+                for first in range(2 if earlier else 1):
+                    chained = class_hashes[own] if first == 0 else (class_hashes[earlier] * CHAIN) ^ class_hashes[own]
+                    if found < hashes.shape[0]:
+                        hashes[found], stories[found] = finish(chained), story
+                        starts[found], ends[found] = token_space[1][before if first else i], token_space[2][i]
+                    found += 1
+                earlier, before = own, i
     return found
 
 
+@compiled(inline="always")
+def tally(entry, counts, touched, used):
+    """Count one occurrence of a table entry's row, if it has one. Returns how many different rows have been counted."""
+    row = row_of(entry)
+    if row >= 0:
+        if counts[row] == 0:
+            touched[used] = row
+            used += 1
+        counts[row] += 1
+    return used
+
+
 @compiled()
-def score(codes, bounds, fold, seed, table, longest, weights, bias, token_space, counts, scores, tokens):
+def count_rows(table, longest, class_hashes, hashes, entries, count, counts, touched):
+    """Count the known n-grams of one story's tokens by row. Returns how many different rows, and how many known tokens, there are."""
+    used, known, earlier = 0, 0, 0
+    for i in range(count):
+        used = tally(entries[i], counts, touched, used)
+        chained = hashes[i]
+        for j in range(i + 1, min(i + longest, count)):
+            chained = (chained * CHAIN) ^ hashes[j]
+            used = tally(find(table, finish(chained)), counts, touched, used)
+        own = class_of(entries[i])
+        if own:
+            used = tally(find(table, finish(class_hashes[own])), counts, touched, used)
+            if earlier:
+                used = tally(find(table, finish((class_hashes[earlier] * CHAIN) ^ class_hashes[own])), counts, touched, used)
+            earlier = own
+        known += row_of(entries[i]) >= 0 or own > 0
+    return used, known
+
+
+@compiled()
+def score(codes, bounds, rule, weights, bias, token_space, counts, scores, tokens):
     """Write each story's decision scores, its number of tokens, and how many of them the model knows.
 
-    `weights` has a row an n-gram: its idf, then its weight per column with the idf folded in. `counts` is scratch, one zero a row, and is
-    left so. Returns 0, or the number of tokens that a story needs when `token_space` is too short for it.
+    `rule` is `TokenRule.compiled`. `weights` has a row an n-gram: its idf, then its weight per column with the idf folded in. `counts` is
+    scratch, one zero a row, and is left so. Returns 0, or the number of tokens that a story needs when `token_space` is too short for it.
     """
-    columns = bias.shape[0]
-    rows = np.empty(token_space[0].shape[0], np.int64)
-    touched = np.empty(token_space[0].shape[0] * longest, np.int64)
+    fold, seed, table, longest, class_hashes = rule
+    entries = np.empty(token_space[0].shape[0], np.uint64)
+    touched = np.empty(token_space[0].shape[0] * (longest + 2), np.int64)
     for story in range(bounds.shape[0] - 1):
         count = tokenise(codes, bounds[story], bounds[story + 1], fold, seed, token_space)
         if count > token_space[0].shape[0]:
             return count
-        count = drop_stops(table, token_space, count, rows)
-        used, known = 0, 0
-        for i in range(count):
-            row = rows[i]
-            if row >= 0:
-                known += 1
-                if counts[row] == 0:
-                    touched[used] = row
-                    used += 1
-                counts[row] += 1
-            chained = token_space[0][i]
-            for j in range(i + 1, min(i + longest, count)):
-                chained = (chained * CHAIN) ^ token_space[0][j]
-                row = find(table, finish(chained))
-                if row >= 0:
-                    if counts[row] == 0:
-                        touched[used] = row
-                        used += 1
-                    counts[row] += 1
+        count = resolve(table, token_space, count, entries)
+        used, known = count_rows(table, longest, class_hashes, token_space[0], entries, count, counts, touched)
         squares = 0.0
         scores[story, :] = 0.0
         for k in range(used):
@@ -177,31 +218,24 @@ def score(codes, bounds, fold, seed, table, longest, weights, bias, token_space,
             counts[row] = 0
             tf = 1.0 + (KNOWN_LOGS[times - 1] if times <= 64 else np.log(times))
             squares += (tf * weights[row, 0]) ** 2
-            for column in range(columns):
+            for column in range(bias.shape[0]):
                 scores[story, column] += tf * weights[row, column + 1]
         norm = np.sqrt(squares) if squares > 0.0 else 1.0
-        for column in range(columns):
+        for column in range(bias.shape[0]):
             scores[story, column] = scores[story, column] / norm + bias[column]
         tokens[story, 0], tokens[story, 1] = count, known
     return 0
 
 
 @compiled()
-def fill(table, keys, rows):
-    """Put finished hashes and their rows into an empty open-addressing table (capacity a power of two, at most half full)."""
+def fill(table, keys, entries):
+    """Put finished hashes and their entries into an empty open-addressing table (capacity a power of two, at most half full)."""
     mask = np.uint64(table.shape[0] - 1)
     for i in range(keys.shape[0]):
         place = keys[i] & mask
         while table[place, 0] != EMPTY:
             place = (place + ONE) & mask
-        table[place, 0], table[place, 1] = keys[i], np.uint64(rows[i])
-
-
-def make_table(keys: NDArray[np.uint64], rows: NDArray[np.int64]) -> NDArray[np.uint64]:
-    """Make the open-addressing table for distinct finished hashes; shape (capacity, 2): hash, row."""
-    table = np.zeros((max(16, 1 << (2 * len(keys)).bit_length()), 2), np.uint64)
-    fill(table, keys, rows)
-    return table
+        table[place, 0], table[place, 1] = keys[i], entries[i]
 
 
 @compiled()
@@ -209,5 +243,22 @@ def lookup(table, hashes):
     """Find the row of each finished hash; UNKNOWN where it has none."""
     rows = np.empty(hashes.shape[0], np.int64)
     for i in range(hashes.shape[0]):
-        rows[i] = find(table, hashes[i])
+        rows[i] = row_of(find(table, hashes[i]))
     return rows
+
+
+@compiled()
+def finish_all(chained):
+    """Finish an array of chained hashes."""
+    finished = np.empty_like(chained)
+    for i in range(chained.shape[0]):
+        finished[i] = finish(chained[i])
+    return finished
+
+
+def make_table(keys: NDArray[np.uint64], rows: NDArray[np.int64], classes: NDArray[np.int64]) -> NDArray[np.uint64]:
+    """Make the open-addressing table for distinct finished hashes; shape (capacity, 2): hash, entry."""
+    table = np.zeros((max(16, 1 << (2 * len(keys)).bit_length()), 2), np.uint64)
+    entries = (rows - STOP).astype(np.uint64) | classes.astype(np.uint64) << HALF
+    fill(table, keys, entries)
+    return table

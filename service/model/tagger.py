@@ -75,8 +75,7 @@ class Tagger:
         codes, bounds = encode(texts)
         rule, model = self.model.tokens, self.model
         while True:
-            rows = (rule.longest, model.weights, model.bias, token_space(), self._counts())
-            more = kernel.score(codes, bounds, rule.fold, rule.start_hash, model.table, *rows, decisions, tokens)
+            more = kernel.score(codes, bounds, rule.compiled, model.weights, model.bias, token_space(), self._counts(), decisions, tokens)
             if not more:
                 return Scores(decisions, probabilities(decisions, len(model.labels.topics)), tokens)
             grow(more)

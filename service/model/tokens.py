@@ -1,14 +1,15 @@
 """The one rule for how text becomes tokens and n-grams, in training and in use.
 
 A token is a run of two or more letters or digits, after folding (see `fold`); the underscore and all else separate. Stop words are
-taken out, then runs of up to `longest` neighbouring tokens make the n-grams. An n-gram is known by a 64-bit hash of its folded code points.
+taken out, then runs of up to `longest` neighbouring tokens make the n-grams. Where a lexicon gives words a class, each such word counts as
+its class too, and as a pair with the class before it in the text. An n-gram is known by a 64-bit hash.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, NamedTuple, TypeVar
 
@@ -19,6 +20,7 @@ from service.model import kernel
 from service.model.fold import FoldTable, fold_text
 
 FIRST_ROOM = 1024
+BITS = 0xFFFFFFFFFFFFFFFF
 
 Array = TypeVar("Array", bound=NDArray[Any])
 
@@ -37,31 +39,62 @@ class Ngrams(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class TokenRule:
-    """The settings of the rule that a model carries with it."""
+    """The settings of the rule. `table` says of each stop word that it is one, and of each word of the lexicon its class.
+
+    `classes` are the names of the lexicon's classes, in order; class 0 is none. A trained model's table serves as `table` too.
+    """
 
     fold: FoldTable
     longest: int = 2
-    stop_words: tuple[str, ...] = ()
+    classes: tuple[str, ...] = ()
     seed: int = 0
+    table: NDArray[np.uint64] = field(default_factory=lambda: read_only(np.zeros((2, 2), np.uint64)))
+
+    @classmethod
+    def make(
+        cls, fold: FoldTable, *, longest: int = 2, stop_words: Sequence[str] = (), lexicon: Mapping[str, str] | None = None, seed: int = 0
+    ) -> TokenRule:
+        """Make the rule from stop words and a lexicon (word: class). Words that are no single token are without effect."""
+        words = lexicon or {}
+        classes = tuple(dict.fromkeys(words.values()))
+        plain = cls(fold, 1, seed=seed)
+        number = {name: index for index, name in enumerate(classes, 1)}
+        table = np.zeros((2, 2), np.uint64)
+        if words or stop_words:
+            keys, first = np.unique(plain.hashes_of([*stop_words, *words]), return_index=True)
+            stops = first < len(stop_words)
+            class_of = np.array([0] * len(stop_words) + [number[name] for name in words.values()], np.int64)[first]
+            table = kernel.make_table(keys, np.where(stops, kernel.STOP, kernel.UNKNOWN), np.where(stops, 0, class_of))
+        return cls(fold, longest, classes, seed, read_only(table))
+
+    def hashes_of(self, words: Sequence[str]) -> NDArray[np.uint64]:
+        """Give each word's finished hash; 1, which no token has, for what is no single token."""
+        tokens = self.ngrams(words)
+        counts = np.bincount(tokens.stories, minlength=len(words))
+        result = np.ones(len(words), np.uint64)
+        single = counts[tokens.stories] == 1
+        result[tokens.stories[single]] = tokens.hashes[single]
+        return result
 
     @cached_property
-    def start_hash(self) -> np.uint64:
-        return np.uint64(0xCBF29CE484222325 + self.seed * 0x9E3779B97F4A7C15 & 0xFFFFFFFFFFFFFFFF)
+    def compiled(self) -> tuple[FoldTable, np.uint64, NDArray[np.uint64], int, NDArray[np.uint64]]:
+        """Give the rule as the kernel takes it: fold table, seed hash, table, longest, and the chained hash of every class."""
+        start = 0xCBF29CE484222325 + self.seed * 0x9E3779B97F4A7C15 & BITS
+        hashes = np.array([0, *(_chain(start, f"#{name}") for name in self.classes)], np.uint64)
+        return self.fold, np.uint64(start), self.table, self.longest, read_only(hashes)
 
-    @cached_property
-    def stop_hashes(self) -> NDArray[np.uint64]:
-        """The finished hashes of the stop words; words that are no single token are without effect."""
-        plain = TokenRule(self.fold, longest=1, seed=self.seed)
-        return np.unique(plain.ngrams(self.stop_words).hashes) if self.stop_words else np.empty(0, np.uint64)
-
-    @cached_property
-    def stop_table(self) -> NDArray[np.uint64]:
-        return read_only(kernel.make_table(self.stop_hashes, np.full(len(self.stop_hashes), kernel.STOP)))
+    def class_terms(self) -> dict[int, str]:
+        """Name every class and pair of classes by its finished hash."""
+        chained = self.compiled[-1][1:]
+        names = [f"[{name}]" for name in self.classes]
+        single = dict(zip(kernel.finish_all(chained).tolist(), names, strict=True))
+        pairs = kernel.finish_all((chained[:, None] * kernel.CHAIN ^ chained[None, :]).ravel()).tolist()
+        return single | dict(zip(pairs, (f"{first} {second}" for first in names for second in names), strict=True))
 
     def ngrams(self, texts: Sequence[str]) -> Ngrams:
-        """Read all n-grams of the texts, stop words left out."""
+        """Read all n-grams of the texts."""
         codes, bounds = encode(texts)
-        room = (len(codes) // 2 + len(texts)) * self.longest
+        room = (len(codes) // 2 + len(texts)) * (self.longest + 2)
         while True:
             found, space = self._ngrams(codes, bounds, room)
             if found <= room:
@@ -71,20 +104,22 @@ class TokenRule:
     def _ngrams(self, codes: NDArray[np.uint32], bounds: NDArray[np.int64], room: int) -> tuple[int, Ngrams]:
         space = Ngrams(np.empty(room, np.uint64), *(np.empty(room, np.int32) for _ in range(3)))
         while True:
-            arguments = (codes, bounds, self.fold, self.start_hash, self.stop_table, self.longest, token_space(), *space)
-            found = int(kernel.ngrams(*arguments))
+            found = int(kernel.ngrams(codes, bounds, self.compiled, token_space(), *space))
             if found >= 0:
                 return found, space
             grow(-found)
 
-    def term(self, text: str) -> str:
-        """Name the n-gram that a span of text holds: its folded tokens, one space between."""
-        words = "".join(char if char.isalnum() else " " for char in fold_text(text)).split()
-        return " ".join(word for word in words if len(word) >= kernel.MIN_LENGTH and word not in self.stop_set)
 
-    @cached_property
-    def stop_set(self) -> frozenset[str]:
-        return frozenset(self.stop_words)
+def term(text: str, stop_words: frozenset[str] = frozenset()) -> str:
+    """Name the n-gram of words that a span of text holds: its folded tokens, one space between."""
+    words = "".join(char if char.isalnum() else " " for char in fold_text(text)).split()
+    return " ".join(word for word in words if len(word) >= kernel.MIN_LENGTH and word not in stop_words)
+
+
+def _chain(start: int, name: str) -> int:
+    for char in name:
+        start = ((start ^ ord(char)) * int(kernel.PRIME)) & BITS
+    return start
 
 
 def encode(texts: Sequence[str]) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:

@@ -7,16 +7,19 @@ import pytest
 from service.model.evidence import evidence
 from service.model.story import Story
 from service.model.tagger import Tagger, Tags
+from service.model.tokens import term
 from tests.conftest import DATASETS
 
 ALL = ("border_clash", "diplomacy", "casualties")
 SAMPLE = (DATASETS / "sample_story.txt").read_text("utf-8")
 TELLINGS = [
     SAMPLE,
-    "Four soldiers were wounded on Monday in heavy shelling on the border. The defence ministry accused the neighbouring state's army of "
-    "firing mortars at its positions. The other government denied it and asked its ally to come to its defence under a mutual defence treaty.",
-    "BORDER FIGHTING FLARES, FOUR WOUNDED\n\nTroops exchanged artillery fire across the border through the night. Kabul said Pakistani forces "
-    "shelled its posts and wounded four soldiers. Islamabad called on Washington to stand by its defence pact and summoned the Afghan envoy.",
+    "Four soldiers were wounded on Monday in heavy shelling on the border. The defence ministry accused the neighbouring state's army "
+    "of firing mortars at its positions. The other government denied it and asked its ally to come to its defence under a mutual "
+    "defence treaty.",
+    "BORDER FIGHTING FLARES, FOUR WOUNDED\n\nTroops exchanged artillery fire across the border through the night. Kabul said Pakistani "
+    "forces shelled its posts and wounded four soldiers. Islamabad called on Washington to stand by its defence pact and summoned the "
+    "Afghan envoy.",
     "State news agency: enemy forces again shelled our border positions this morning. Four servicemen were injured. The president has "
     "appealed to the allied power for military help under the treaty of friendship and mutual defence, the foreign ministry said.",
 ]
@@ -38,10 +41,11 @@ def test_the_words_that_led_to_each_tag_make_sense(default_tagger: Tagger) -> No
     story = Story(text=SAMPLE)
     [tags] = default_tagger.tag([story])
     found = evidence(default_tagger.model, story, tags, 12)
-    words = {label: {word for item in items for word in item.term.split()} for label, items in found.items()}
+    said = {label: [story.text[item.spans[0].start : item.spans[0].end] for item in items] for label, items in found.items()}
+    words = {label: {word for reading in readings for word in term(reading).split()} for label, readings in said.items()}
     assert "border" in words["border_clash"]
     assert words["diplomacy"] & {"foreign", "minister", "treaty", "government", "governments", "talks", "moscow", "called"}
-    assert words["casualties"] & {"wounded", "soldiers", "wounded it", "were wounded"}
+    assert words["casualties"] & {"wounded", "soldiers"}
 
 
 PASTED = [

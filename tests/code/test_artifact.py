@@ -111,12 +111,13 @@ def test_a_spoilt_model_is_refused_and_the_message_says_what_to_do(
     ("name", "array"),
     [
         ("table", np.array([[0, 0], [5, 10**6]], np.uint64)),
+        ("table", np.array([[0, 0], [5, 10**6 << 32]], np.uint64)),
         ("table", np.array([[7, 0], [5, 0]], np.uint64)),
         ("fold_pages", np.full(4352, 10**6, np.int32)),
         ("fold_values", np.full(149760, -(10**6), np.int32)),
         ("weights", np.zeros((3, 2))),
     ],
-    ids=["row outside", "full table", "page outside", "expansion outside", "columns missing"],
+    ids=["row outside", "class outside", "full table", "page outside", "expansion outside", "columns missing"],
 )
 def test_arrays_that_would_lead_the_kernel_astray_are_refused(small_trained: Trained, tmp_path: Path, name: str, array: np.ndarray) -> None:
     artifact.write(tmp_path / "crafted", small_trained.manifest, {**small_trained.arrays, name: array}, {})

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from sklearn.feature_extraction.text import CountVectorizer
 
 from service.model.fold import fold_table, fold_text
-from service.model.tokens import TokenRule
+from service.model.tokens import TokenRule, term
 
 PATTERN = r"[^\W_]{2,}"
 AWKWARD = [
@@ -29,9 +29,13 @@ AWKWARD = [
 ]
 
 
-def names(rule: TokenRule, text: str) -> list[str]:
-    ngrams = rule.ngrams([text])
-    return [rule.term(text[start:end]) for start, end in zip(ngrams.starts, ngrams.ends, strict=True)]
+LEXICON = {"fire": "shoot", "fired": "shoot", "border": "line", "frontier": "line", "village": "place", "the": "noise"}
+
+
+def names(rule: TokenRule, text: str, stop_words: frozenset[str] = frozenset()) -> list[str]:
+    ngrams, classes = rule.ngrams([text]), rule.class_terms()
+    spans = zip(ngrams.hashes.tolist(), ngrams.starts, ngrams.ends, strict=True)
+    return [classes.get(key) or term(text[start:end], stop_words) for key, start, end in spans]
 
 
 def test_a_text_becomes_folded_tokens_and_pairs_in_reading_order() -> None:
@@ -40,8 +44,35 @@ def test_a_text_becomes_folded_tokens_and_pairs_in_reading_order() -> None:
 
 
 def test_stop_words_are_taken_out_before_pairs_are_made() -> None:
-    rule = TokenRule(fold_table(), stop_words=("the", "at"))
-    assert names(rule, "Fire at THE border") == ["fire", "fire border", "border"]
+    rule = TokenRule.make(fold_table(), stop_words=("the", "at"))
+    assert names(rule, "Fire at THE border", frozenset(["the", "at"])) == ["fire", "fire border", "border"]
+
+
+def test_words_of_the_lexicon_count_as_their_class_and_as_pairs_of_classes_too() -> None:
+    rule = TokenRule.make(fold_table(), longest=1, lexicon=LEXICON)
+    assert names(rule, "Fired over a FRONTIER village") == [
+        "fired",
+        "[shoot]",
+        "over",
+        "frontier",
+        "[line]",
+        "[shoot] [line]",
+        "village",
+        "[place]",
+        "[line] [place]",
+    ]
+
+
+def test_a_stop_word_has_no_class() -> None:
+    rule = TokenRule.make(fold_table(), longest=1, stop_words=("the",), lexicon=LEXICON)
+    assert names(rule, "fire the border") == ["fire", "[shoot]", "border", "[line]", "[shoot] [line]"]
+
+
+def test_the_span_of_a_pair_of_classes_runs_from_the_first_word_to_the_second() -> None:
+    rule, text = TokenRule.make(fold_table(), longest=1, lexicon=LEXICON), "They fired across a long border."
+    ngrams, classes = rule.ngrams([text]), rule.class_terms()
+    [place] = [index for index, key in enumerate(ngrams.hashes.tolist()) if classes.get(key) == "[shoot] [line]"]
+    assert text[ngrams.starts[place] : ngrams.ends[place]] == "fired across a long border"
 
 
 def test_spans_index_the_callers_own_string_whatever_folding_does() -> None:

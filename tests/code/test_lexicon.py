@@ -1,0 +1,34 @@
+"""The lexicon file: one class a word, every fault named."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from service.errors import CorpusError
+from training.lexicon import read_lexicon
+
+
+def test_classes_and_words_are_read_and_comments_passed_over(tmp_path: Path) -> None:
+    path = tmp_path / "lexicon.txt"
+    path.write_text("# what shoots\nshoot: fire, fired,\n\nline: border\n", "utf-8")
+    assert read_lexicon(path) == {"fire": "shoot", "fired": "shoot", "border": "line"}
+    assert read_lexicon(tmp_path / "none.txt") == {}
+
+
+def test_all_faults_are_named_by_line(tmp_path: Path) -> None:
+    path = tmp_path / "lexicon.txt"
+    path.write_text("no class here\nshoot: fire, Fired, open fire, x\nline: border, fire\ntwo words: a\n", "utf-8")
+    with pytest.raises(CorpusError) as caught:
+        read_lexicon(path)
+    found = "\n".join(caught.value.faults)
+    for fault in (
+        f"{path}:1: must be `class: word, word`",
+        f"{path}:2: 'Fired' is not one folded token",
+        f"{path}:2: 'open fire' is not one folded token",
+        f"{path}:2: 'x' is not one folded token",
+        f"{path}:3: 'fire' stands under 'shoot' already",
+        f"{path}:4: must be",
+    ):
+        assert fault in found
