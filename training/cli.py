@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -13,6 +13,7 @@ from service.cli import says_errors
 
 if TYPE_CHECKING:
     from training.corpus import Corpus
+    from training.fit import Settings
 
 paths = click.Path(path_type=Path)
 labels_option = click.option("--labels", type=paths, help="Label scheme; by default the labels.json beside the corpus.")
@@ -45,24 +46,54 @@ def check(corpus: tuple[Path, ...], labels: Path | None) -> None:
 @click.option("--out", required=True, type=paths, help="Folder to write the model to; a model that is there is replaced.")
 @labels_option
 @click.option("--test", type=paths, help="Labelled stories to measure the finished model on.")
-@click.option("--seed", default=0, show_default=True, help="Which stories share a fold of the cross-validation.")
+@click.option("--settings", type=paths, help="JSON file that fixes settings; by default the settings.json beside the corpus, if any.")
+@click.option("--target", help="What thresholds are chosen for: f1 (default), precision=P or recall=R.")
+@click.option("--budget", type=click.FloatRange(min=0), default=600, show_default=True, help="Seconds to search settings for, at most.")
+@click.option("--seed", type=int, help="Which stories share a fold of the cross-validation.")
 @says_errors
-def train(corpus: tuple[Path, ...], out: Path, labels: Path | None, test: Path | None, seed: int) -> None:
+def train(corpus: tuple[Path, ...], out: Path, labels: Path | None, test: Path | None, budget: float, **options: Any) -> None:
     """Train a model on a labelled corpus: files, or folders of them.
 
-    The same corpus and settings give the same bytes.
+    Settings that are not fixed are searched by cross-validation; an interrupted search goes on where it was. The same corpus and settings
+    give the same bytes.
     """
     from training.corpus import read_corpus
     from training.evaluate import table
-    from training.fit import Settings
     from training.train import train as run
 
     stories = read_corpus(corpus, labels)
-    trained = run(stories, Settings(seed=seed), test=_test(test, stories), say=lambda line: click.echo(line, err=True))
+    for line in stories.contradictions:
+        _say(f"warning: {line}")
+    settings = _settings(stories, corpus[0], out, budget, options)
+    trained = run(stories, settings, test=_test(test, stories), say=_say)
     trained.write(out)
     for name, figures in trained.metrics.items():
         click.echo(f"{name.replace('_', ' ')}\n{table(figures)}\n")
     click.echo(f"written to {out}")
+
+
+def _say(line: str) -> None:
+    click.echo(line, err=True)
+
+
+def _settings(stories: Corpus, corpus: Path, out: Path, budget: float, options: dict[str, Any]) -> Settings:
+    """Take what is given by file and options; search the rest."""
+    from service.errors import CorpusError
+    from training.corpus import beside, too_few
+    from training.search import Search
+    from training.settings import read_settings, settings_from
+
+    file = options["settings"] or beside(corpus).with_name("settings.json")
+    given = read_settings(file) | {name: options[name] for name in ("target", "seed") if options[name] is not None}
+    start = settings_from(given)
+    faults = too_few(stories)
+    if faults:
+        raise CorpusError(faults)
+    log = out.with_name(f".{out.name}.search.jsonl")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    best, _ = Search(stories, given, budget, log, _say).run(start)
+    log.unlink(missing_ok=True)
+    return best
 
 
 def _test(path: Path | None, stories: Corpus) -> Corpus | None:

@@ -43,11 +43,15 @@ class LabelledStory:
 
 @dataclass(frozen=True, eq=False)
 class Corpus:
-    """Labelled stories in the order of their ids, under one label scheme; with a lexicon (word: class), or an empty one."""
+    """Labelled stories in the order of their ids, under one label scheme; with a lexicon (word: class), or an empty one.
+
+    contradictions: a line for each story whose text stands elsewhere with other labels. Real data has such; they are kept, and reported.
+    """
 
     labels: LabelScheme
     rows: tuple[LabelledStory, ...]
     lexicon: Mapping[str, str] = field(default_factory=dict)
+    contradictions: tuple[str, ...] = ()
 
     @cached_property
     def texts(self) -> list[str]:
@@ -63,6 +67,12 @@ class Corpus:
         """The index of each story's tone in the scheme, -1 where it has none; shape (stories,)."""
         index = {tone: number for number, tone in enumerate(self.labels.tones)}
         return np.array([index.get(row.tone or "", -1) for row in self.rows], np.int64)
+
+    @cached_property
+    def targets(self) -> NDArray[np.bool_]:
+        """Which labels apply, topics then tones; shape (stories, columns)."""
+        tones = self.tones[:, None] == np.arange(len(self.labels.tones))
+        return np.hstack([self.topics, tones])
 
     @cached_property
     def fingerprint(self) -> str:
@@ -92,12 +102,12 @@ def read_corpus(paths: Sequence[Path], labels: Path | LabelScheme | None = None,
     scheme = labels if isinstance(labels, LabelScheme) else LabelScheme.read(labels or beside(paths[0]))
     faults: list[str] = []
     rows = [row for file in files for row in _labelled(file, scheme, faults, heads_may_lack)]
-    faults += _conflicts(rows)
+    faults += _same_ids(rows)
     if not rows and not faults:
         faults.append(f"{', '.join(map(str, paths))}: no stories")
     if faults:
         raise CorpusError(faults)
-    return Corpus(scheme, tuple(sorted(rows, key=lambda row: row.story.id or "")), lexicon)
+    return Corpus(scheme, tuple(sorted(rows, key=lambda row: row.story.id or "")), lexicon, tuple(_contradictions(rows)))
 
 
 def too_few(corpus: Corpus) -> list[str]:
@@ -186,14 +196,17 @@ def _tone_faults(record: Mapping[str, Any], scheme: LabelScheme, may_lack: bool)
         yield f"tone: unknown label {tone!r}; known are {', '.join(scheme.tones)}"
 
 
-def _conflicts(rows: Iterable[LabelledStory]) -> Iterator[str]:
-    """Name ids that stand twice and texts that stand twice with different labels."""
-    ids: dict[str | None, str] = {}
+def _same_ids(rows: Iterable[LabelledStory]) -> Iterator[str]:
+    places: dict[str | None, str] = {}
+    for row in rows:
+        if row.story.id in places:
+            yield f"{row.place}: id: {row.story.id!r} stands at {places[row.story.id]} already"
+        places.setdefault(row.story.id, row.place)
+
+
+def _contradictions(rows: Iterable[LabelledStory]) -> Iterator[str]:
     texts: dict[str, LabelledStory] = {}
     for row in rows:
-        if row.story.id in ids:
-            yield f"{row.place}: id: {row.story.id!r} stands at {ids[row.story.id]} already"
-        ids.setdefault(row.story.id, row.place)
         earlier = texts.setdefault(row.story.joined.strip(), row)
         if earlier.labels != row.labels:
             yield f"{row.place}: same text as {earlier.place}, but labelled {_say(row)} here and {_say(earlier)} there"

@@ -47,7 +47,12 @@ def describe(prepared: Prepared) -> dict[str, Any]:
         "name": "unnamed",
         "labels": corpus.labels.to_json(),
         "thresholds": dict.fromkeys(corpus.labels.topics, 0.5),
-        "review": {"margin": 0.0, "coverage": 0.0},
+        "calibration": {},
+        "review": {
+            "bands": dict.fromkeys(corpus.labels.topics, (0.5, 0.5)),
+            "tones": dict.fromkeys(corpus.labels.tones, 0.5),
+            "coverage": 0.0,
+        },
         "settings": {**asdict(settings), "stop_words": list(settings.stop_words), "hash_seed": prepared.rule.seed},
         "classes": list(prepared.rule.classes),
         "corpus": {"fingerprint": corpus.fingerprint, "stories": len(corpus.rows), "counts": corpus.counts()},

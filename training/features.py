@@ -38,6 +38,12 @@ class Counts:
         """Which terms are word classes or pairs of them; shape (terms,)."""
         return np.array([name.startswith("[") for name in self.terms], bool)
 
+    def columns_of(self, part: Counts) -> NDArray[np.int64]:
+        """Say which of the columns are those of a part."""
+        order = np.argsort(self.hashes)
+        result: NDArray[np.int64] = order[np.searchsorted(self.hashes, part.hashes, sorter=order)]
+        return result
+
     def part(self, texts: NDArray[np.int64], min_df: int) -> Counts:
         """Keep only some texts, and the n-grams that stand in at least `min_df` of these."""
         matrix = self.matrix[texts]

@@ -35,6 +35,25 @@ def average_precision(target: Bools, probability: Floats) -> float:
     return float(np.sum(gains * hits[ends] / (ends + 1)) / hits[-1])
 
 
+def log_loss(target: Bools, probability: Floats) -> float:
+    """Average the negative logarithm of the probability given to what was true; probabilities are kept off 0 and 1 by an epsilon."""
+    epsilon = np.finfo(np.float64).eps
+    given = np.clip(np.where(target, probability, 1 - probability), epsilon, 1 - epsilon)
+    return float(-np.mean(np.log(given)))
+
+
+def brier(target: Bools, probability: Floats) -> float:
+    """Average the squared distance of the probability from what was true (Brier 1950)."""
+    return float(np.mean((probability - target) ** 2))
+
+
+def calibration_error(target: Bools, probability: Floats, bins: int = 10) -> float:
+    """Average over equal-width bins, by their stories, the distance of the mean probability from the share that was true (ECE)."""
+    bin_of = np.minimum((probability * bins).astype(np.int64), bins - 1)
+    gaps = [abs(float(np.sum(probability[bin_of == number] - target[bin_of == number]))) for number in range(bins)]
+    return sum(gaps) / len(target) if len(target) else 0.0
+
+
 def macro_f1(target: NDArray[Any], predicted: NDArray[Any], classes: int) -> float:
     """Average F1 over classes 0 to classes - 1, targets and predictions being class indices; classes that occur in neither are left out."""
     scores = [

@@ -11,16 +11,18 @@ from numpy.typing import NDArray
 
 from service.errors import CorpusError
 from service.model import artifact
+from service.model.calibration import Floats, probabilities
 from service.model.tagger import Scores
 from training import card, evaluate
+from training.calibrate import calibrators, cross_fitted, least_of_tone, review_band
 from training.corpus import Corpus, too_few
 from training.crossval import Say, cross_validate
 from training.export import arrays_of, describe, name_of, self_test
 from training.fit import Fitted, Settings
 from training.prepare import prepare
-from training.thresholds import best_f1_threshold
+from training.thresholds import Target
 
-MARGIN = 0.1
+ERROR = 0.05
 RAREST = 0.01
 
 
@@ -57,21 +59,36 @@ def train(corpus: Corpus, settings: Settings, *, test: Corpus | None = None, say
     held_out = cross_validate(prepared, say)
     fitted = prepared.fit()
     arrays = arrays_of(prepared, fitted)
-    manifest = {**describe(prepared), "thresholds": _thresholds(corpus, held_out), "review": _review(held_out)}
+    manifest = {**describe(prepared), **decide(corpus, held_out, settings)}
     manifest["name"] = name_of(manifest, arrays)
     manifest["self_test"] = self_test(artifact.in_memory(manifest, arrays), prepared.counts.terms)
     model = artifact.in_memory(manifest, arrays)
-    metrics = {"cross_validation": evaluate.measure(model, corpus, held_out)}
+    honest = cross_fitted(held_out.decisions, corpus.targets, len(corpus.labels.topics))
+    metrics = {"cross_validation": evaluate.measure(model, corpus, Scores(held_out.decisions, honest, held_out.tokens))}
     if test is not None:
         metrics["test"] = evaluate.evaluate(model, test)
     return Trained(manifest, arrays, prepared.counts.terms, metrics, fitted)
 
 
-def _thresholds(corpus: Corpus, held_out: Scores) -> dict[str, float]:
-    columns = enumerate(corpus.labels.topics)
-    return {topic: best_f1_threshold(corpus.topics[:, column], held_out.probabilities[:, column]) for column, topic in columns}
+def decide(corpus: Corpus, held_out: Scores, settings: Settings) -> dict[str, Any]:
+    """Choose calibration, thresholds and review bands from held-out scores, as the manifest holds them."""
+    columns = len(corpus.labels.topics)
+    fitted = calibrators(held_out.decisions, corpus.targets)
+    calibrated = probabilities(held_out.decisions, columns, fitted)
+    target = Target.parse(settings.target)
+    pairs = list(zip(corpus.labels.topics, corpus.topics.T, calibrated.T, strict=False))
+    return {
+        "calibration": {label: one.to_json() for label, one in zip(corpus.labels.columns, fitted, strict=True)},
+        "thresholds": {topic: target.threshold(applies, given) for topic, applies, given in pairs},
+        "review": {
+            "error": ERROR,
+            "bands": {topic: review_band(applies, given, ERROR) for topic, applies, given in pairs},
+            "tones": _least_of_tones(corpus, calibrated[:, columns:]),
+            "coverage": round(float(np.quantile(held_out.coverage, RAREST)), 4),
+        },
+    }
 
 
-def _review(held_out: Scores) -> dict[str, float]:
-    """Call a text unfamiliar when it is worse covered than all but the rarest of held-out stories."""
-    return {"margin": MARGIN, "coverage": round(float(np.quantile(held_out.coverage, RAREST)), 4)}
+def _least_of_tones(corpus: Corpus, calibrated: Floats) -> dict[str, float]:
+    tones = enumerate(corpus.labels.tones)
+    return {tone: least_of_tone(corpus.tones == index, calibrated[:, index], ERROR) for index, tone in tones}

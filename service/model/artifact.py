@@ -22,8 +22,10 @@ from numpy.typing import NDArray
 
 from service.errors import ArtifactError, LabelSchemeError
 from service.model import kernel
+from service.model.calibration import Calibrator, from_json
 from service.model.fold import FoldTable
 from service.model.labels import LabelScheme
+from service.model.review import Review
 from service.model.tokens import TokenRule, read_only
 
 FORMAT = 1
@@ -43,7 +45,7 @@ class Model:
 
     tokens: the token rule, whose table is the model's: open addressing, n-gram hash and entry (see `kernel`).
     weights: (terms, 1 + columns) float64: idf, then per column the weight with the idf folded in.
-    bias: (columns,) float64. Columns are the scheme's topics, then its tones.
+    bias: (columns,) float64. Columns are the scheme's topics, then its tones. calibrators: one per column, or none.
     """
 
     name: str
@@ -52,7 +54,8 @@ class Model:
     weights: NDArray[np.float64]
     bias: NDArray[np.float64]
     thresholds: Mapping[str, float]
-    review: Mapping[str, float]
+    review: Review
+    calibrators: tuple[Calibrator, ...]
     manifest: Mapping[str, Any]
     folder: Path | None = None
 
@@ -155,12 +158,13 @@ def _model(folder: Path | None, manifest: Mapping[str, Any], arrays: Mapping[str
     if arrays["weights"].shape[1] != 1 + len(labels.columns) or arrays["bias"].shape != (len(labels.columns),):
         raise ValueError(f"weights for {arrays['weights'].shape[1] - 1} columns, but {len(labels.columns)} labels")
     thresholds = {topic: float(manifest["thresholds"][topic]) for topic in labels.topics}
-    review = {name: float(manifest["review"][name]) for name in ("margin", "coverage")}
+    review = Review.from_json(manifest["review"])
+    calibrators = tuple(from_json(manifest["calibration"][label]) for label in labels.columns) if manifest["calibration"] else ()
     settings = manifest["settings"]
     fold = FoldTable(*(arrays[f"fold_{name}"] for name in FoldTable._fields))
     tokens = TokenRule(fold, settings["ngrams"], classes, settings["hash_seed"], read_only(arrays["table"]))
     parts = (read_only(arrays["weights"]), read_only(arrays["bias"]))
-    return Model(str(manifest["name"]), labels, tokens, *parts, thresholds, review, manifest, folder)
+    return Model(str(manifest["name"]), labels, tokens, *parts, thresholds, review, calibrators, manifest, folder)
 
 
 def _check_references(arrays: Mapping[str, NDArray[Any]], class_count: int) -> None:

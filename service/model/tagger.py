@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,12 +12,11 @@ from numpy.typing import NDArray
 from service.errors import ArtifactError
 from service.model import kernel
 from service.model.artifact import Model
+from service.model.calibration import probabilities
+from service.model.review import NO_KNOWN_WORDS
 from service.model.story import Story
 from service.model.tokens import encode, grow, token_space
 
-NO_KNOWN_WORDS = "no_known_words"
-UNFAMILIAR = "unfamiliar"
-CLOSE = "close:"
 SELF_TEST_TOLERANCE = 1e-9
 
 
@@ -27,8 +26,8 @@ class Tags:
 
     topics: those at or over their thresholds. tone: the likeliest, or None when the model has no tones or knows no word of the story.
     topic_scores, tone_scores: probability per label, 0 to 1; those of the tones add up to 1; both empty when no word is known.
-    review: what a person should look at: `close:LABEL` (near its threshold; for `close:tone` near the second tone), `unfamiliar` (few words
-    known), `no_known_words`. coverage: share of the story's tokens that the model knows, 0 to 1.
+    review: what a person should look at: `close:LABEL` (not decided at the model's stated error), `unfamiliar` (few words known),
+    `no_known_words`. coverage: share of the story's tokens that the model knows, 0 to 1.
     """
 
     id: str | None
@@ -77,7 +76,7 @@ class Tagger:
         while True:
             more = kernel.score(codes, bounds, rule.compiled, model.weights, model.bias, token_space(), self._counts(), decisions, tokens)
             if not more:
-                return Scores(decisions, probabilities(decisions, len(model.labels.topics)), tokens)
+                return Scores(decisions, probabilities(decisions, len(model.labels.topics), model.calibrators), tokens)
             grow(more)
 
     def self_test(self) -> None:
@@ -104,28 +103,5 @@ class Tagger:
         tone_scores = dict(zip(labels.tones, row[len(labels.topics) :], strict=True))
         topics = tuple(topic for topic, score in topic_scores.items() if score >= thresholds[topic])
         tone = max(tone_scores, key=tone_scores.__getitem__) if tone_scores else None
-        return Tags(key, topics, tone, topic_scores, tone_scores, tuple(self._review(topic_scores, tone_scores, coverage)), coverage)
-
-    def _review(self, topic_scores: Mapping[str, float], tone_scores: Mapping[str, float], coverage: float) -> Iterator[str]:
-        margin = self.model.review["margin"]
-        for topic, score in topic_scores.items():
-            if abs(score - self.model.thresholds[topic]) < margin:
-                yield CLOSE + topic
-        if tone_scores:
-            second, first = sorted(tone_scores.values())[-2:]
-            if first - second < margin:
-                yield CLOSE + "tone"
-        if coverage < self.model.review["coverage"]:
-            yield UNFAMILIAR
-
-
-def probabilities(decisions: NDArray[np.float64], topics: int) -> NDArray[np.float64]:
-    """Turn decision scores into probabilities: the logistic function for topics, the softmax over tones."""
-    result = np.empty_like(decisions)
-    with np.errstate(over="ignore"):
-        result[:, :topics] = 1 / (1 + np.exp(-decisions[:, :topics]))
-    tones = decisions[:, topics:]
-    if tones.size:
-        powers = np.exp(tones - tones.max(axis=1, keepdims=True))
-        result[:, topics:] = powers / powers.sum(axis=1, keepdims=True)
-    return result
+        review = tuple(self.model.review.reasons(topic_scores, tone_scores, coverage))
+        return Tags(key, topics, tone, topic_scores, tone_scores, review, coverage)

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from service.errors import CorpusError, FileError, LabelSchemeError
+from training.check import report
 from training.corpus import Corpus, read_corpus, too_few
 
 SCHEME = {"topics": {"war": "war", "sport": "sport"}, "tone": {"good": "good", "bad": "bad"}}
@@ -39,7 +40,6 @@ FAULTS: list[tuple[str, Any, str]] = [
     ("title no text", row("b", title=False), "title: must be text, not a truth value"),
     ("id missing", {"text": "x", "topics": [], "tone": "bad"}, "id: missing"),
     ("id twice", row("a", text="other"), "id: 'a' stands at"),
-    ("same text, other label", row("b", text="text of a", tone="good"), "same text as"),
     ("broken JSON", b'{"id": "b", ', "not JSON: Expecting property name"),
     ("no object", b"[1]", "a row must be a JSON object, not a list"),
     ("bad UTF-8", b'{"id": "b", "text": "caf\xe9"}', "not UTF-8: byte 0xe9"),
@@ -59,13 +59,21 @@ def test_a_bad_row_is_named_by_file_and_line_with_the_reason(tmp_path: Path, bad
     assert reason in fault
 
 
+def test_a_text_that_stands_twice_with_other_labels_is_kept_and_reported(tmp_path: Path) -> None:
+    file = write(tmp_path, row("a"), row("b", text="text of a", tone="good"), row("c", text="text of a"))
+    corpus = read_corpus([file])
+    assert len(corpus.rows) == 3
+    assert corpus.contradictions == (f"{file}:2: same text as {file}:1, but labelled war good here and war bad there",)
+    assert corpus.contradictions[0] in report(corpus)[1]
+
+
 def test_all_faults_of_all_files_come_in_one_report(tmp_path: Path) -> None:
     write(tmp_path, *(fault[1] for fault in FAULTS), name="one.jsonl")
     write(tmp_path, row("z"), b"nonsense", row("y", tone="ugly", topics=["peace"]), name="two.jsonl")
     with pytest.raises(CorpusError) as caught:
         read_corpus([tmp_path])
     places = {fault.split(": ")[0].rsplit("/", 1)[-1] for fault in caught.value.faults}
-    named_by_row = {f"one.jsonl:{line}" for line, fault in enumerate(FAULTS, 1) if fault[0] not in ("id twice", "same text, other label")}
+    named_by_row = {f"one.jsonl:{line}" for line, fault in enumerate(FAULTS, 1) if fault[0] != "id twice"}
     assert named_by_row <= places
     assert {"two.jsonl:2", "two.jsonl:3"} <= places
     assert "faults found" in str(caught.value)
