@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from training.fit import Settings
 
 paths = click.Path(path_type=Path)
+lexicon_option = click.option(
+    "--lexicon", type=paths, help="Word classes; by default the lexicon.txt beside the corpus, or else the shipped one; `none` for none."
+)
 labels_option = click.option("--labels", type=paths, help="Label scheme; by default the labels.json beside the corpus.")
 
 
@@ -45,13 +48,16 @@ def check(corpus: tuple[Path, ...], labels: Path | None) -> None:
 @click.argument("corpus", nargs=-1, required=True, type=paths)
 @click.option("--out", required=True, type=paths, help="Folder to write the model to; a model that is there is replaced.")
 @labels_option
+@lexicon_option
 @click.option("--test", type=paths, help="Labelled stories to measure the finished model on.")
 @click.option("--settings", type=paths, help="JSON file that fixes settings; by default the settings.json beside the corpus, if any.")
 @click.option("--target", help="What thresholds are chosen for: f1 (default), precision=P or recall=R.")
 @click.option("--budget", type=click.FloatRange(min=0), default=600, show_default=True, help="Seconds to search settings for, at most.")
 @click.option("--seed", type=int, help="Which stories share a fold of the cross-validation.")
 @says_errors
-def train(corpus: tuple[Path, ...], out: Path, labels: Path | None, test: Path | None, budget: float, **options: Any) -> None:
+def train(
+    corpus: tuple[Path, ...], out: Path, labels: Path | None, lexicon: Path | None, test: Path | None, budget: float, **options: Any
+) -> None:
     """Train a model on a labelled corpus: files, or folders of them.
 
     Settings that are not fixed are searched by cross-validation; an interrupted search goes on where it was. The same corpus and settings
@@ -61,7 +67,7 @@ def train(corpus: tuple[Path, ...], out: Path, labels: Path | None, test: Path |
     from training.evaluate import table
     from training.train import train as run
 
-    stories = read_corpus(corpus, labels)
+    stories = read_corpus(corpus, labels, lexicon=lexicon)
     for line in stories.contradictions:
         _say(f"warning: {line}")
     settings = _settings(stories, corpus[0], out, budget, options)

@@ -18,10 +18,9 @@ from service.errors import CorpusError, StoryError
 from service.model.labels import LabelScheme
 from service.model.story import Story, kind
 from service.rows import READERS, Row, read_rows
-from training.lexicon import read_lexicon
+from training.lexicon import find_lexicon, read_lexicon
 
 LABELS = "labels.json"
-LEXICON = "lexicon.txt"
 FEWEST = 10
 KNOWN = ("id", "title", "text", "topics", "tone")
 
@@ -89,16 +88,18 @@ class Corpus:
         return {**named, "no topic": sum(not row.topics for row in self.rows)} if self.labels.topics else named
 
 
-def read_corpus(paths: Sequence[Path], labels: Path | LabelScheme | None = None, *, heads_may_lack: bool = False) -> Corpus:
+def read_corpus(
+    paths: Sequence[Path], labels: Path | LabelScheme | None = None, *, lexicon: Path | None = None, heads_may_lack: bool = False
+) -> Corpus:
     """Read labelled stories from files and folders.
 
     The scheme is `labels`, or else the `labels.json` that stands with the first path. With `heads_may_lack` a row may leave
-    out `topics` or `tone` (for evaluation on data that has one head only). The lexicon is the `lexicon.txt` beside the scheme, if there
-    is one.
+    out `topics` or `tone` (for evaluation on data that has one head only). The lexicon is the given one, or the
+    one beside the scheme, or the one that is shipped; the path `none` stands for none.
     Raises CorpusError with every fault found, and LabelSchemeError or FileError when scheme or files cannot be read at all.
     """
     files = list(corpus_files(paths))
-    lexicon = read_lexicon(beside(paths[0]).with_name(LEXICON))
+    words = find_lexicon(lexicon, beside(paths[0]).parent)
     scheme = labels if isinstance(labels, LabelScheme) else LabelScheme.read(labels or beside(paths[0]))
     faults: list[str] = []
     rows = [row for file in files for row in _labelled(file, scheme, faults, heads_may_lack)]
@@ -107,7 +108,9 @@ def read_corpus(paths: Sequence[Path], labels: Path | LabelScheme | None = None,
         faults.append(f"{', '.join(map(str, paths))}: no stories")
     if faults:
         raise CorpusError(faults)
-    return Corpus(scheme, tuple(sorted(rows, key=lambda row: row.story.id or "")), lexicon, tuple(_contradictions(rows)))
+    return Corpus(
+        scheme, tuple(sorted(rows, key=lambda row: row.story.id or "")), read_lexicon(words) if words else {}, tuple(_contradictions(rows))
+    )
 
 
 def too_few(corpus: Corpus) -> list[str]:
