@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.model.artifact import Model
+from service.model.labels import LabelScheme
 from service.model.tagger import Scores, Tagger
 from training.corpus import Corpus
 from training.metrics import average_precision, example_f1, interval, macro_f1, micro_f1, precision_recall_f1
@@ -29,11 +30,7 @@ def measure(model: Model, corpus: Corpus, scores: Scores) -> Figures:
 
     A head (topics, tone) that no story is labelled with is left out. Without a known word a story has no topic and no tone.
     """
-    known = scores.tokens[:, 1] > 0
-    columns = len(model.labels.topics)
-    limits = np.array([model.thresholds[topic] for topic in model.labels.topics])
-    predicted = (scores.probabilities[:, :columns] >= limits) & known[:, None]
-    tones = np.where(known, scores.probabilities[:, columns:].argmax(axis=1), -1) if model.labels.tones else np.full(len(known), -1)
+    predicted, tones = decided(model, scores)
     everything = np.arange(len(corpus.rows))
     figures = {
         "model": model.name,
@@ -49,6 +46,16 @@ def measure(model: Model, corpus: Corpus, scores: Scores) -> Figures:
     return result
 
 
+def decided(model: Model, scores: Scores) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
+    """Say which topics each story gets, (stories, topics), and the index of its tone, (stories,), -1 for none."""
+    known = scores.tokens[:, 1] > 0
+    columns = len(model.labels.topics)
+    limits = np.array([model.thresholds[topic] for topic in model.labels.topics])
+    topics = (scores.probabilities[:, :columns] >= limits) & known[:, None]
+    tones = np.where(known, scores.probabilities[:, columns:].argmax(axis=1), -1) if model.labels.tones else np.full(len(known), -1)
+    return topics, tones
+
+
 def _head_figures(corpus: Corpus, predicted: NDArray[np.bool_], tones: NDArray[np.int64], rows: NDArray[np.int64]) -> Figures:
     figures: Figures = {"stories": len(rows)}
     if corpus.topics.any():
@@ -62,14 +69,24 @@ def _head_figures(corpus: Corpus, predicted: NDArray[np.bool_], tones: NDArray[n
 
 
 def _label_figures(corpus: Corpus, scores: Scores, predicted: NDArray[np.bool_], tones: NDArray[np.int64]) -> Iterator[tuple[str, Figures]]:
-    heads: list[tuple[str, NDArray[np.bool_], NDArray[np.bool_]]] = []
-    if corpus.topics.any():
-        heads += [(topic, corpus.topics[:, index], predicted[:, index]) for index, topic in enumerate(corpus.labels.topics)]
-    if (corpus.tones >= 0).any():
-        heads += [(tone, corpus.tones == index, tones == index) for index, tone in enumerate(corpus.labels.tones)]
-    for label, target, guess in heads:
+    target_of, guess_of = by_label(corpus.labels, corpus.topics, corpus.tones), by_label(corpus.labels, predicted, tones)
+    for label in measured_labels(corpus):
+        target, guess = target_of[label], guess_of[label]
         column = corpus.labels.columns.index(label)
         yield label, _one_label(target, guess, scores.probabilities[:, column])
+
+
+def measured_labels(corpus: Corpus) -> tuple[str, ...]:
+    """Name the labels of the heads that the corpus is labelled with."""
+    topics, tones = (tuple(head) for head in (corpus.labels.topics, corpus.labels.tones))
+    return (topics if corpus.topics.any() else ()) + (tones if (corpus.tones >= 0).any() else ())
+
+
+def by_label(labels: LabelScheme, topics: NDArray[np.bool_], tones: NDArray[np.int64]) -> dict[str, NDArray[np.bool_]]:
+    """Say of each label which stories have it, (stories,), from topics (stories, topics) and indices of tones (stories,)."""
+    return {topic: topics[:, index] for index, topic in enumerate(labels.topics)} | {
+        tone: tones == index for index, tone in enumerate(labels.tones)
+    }
 
 
 def _one_label(target: NDArray[np.bool_], guess: NDArray[np.bool_], probability: NDArray[np.float64]) -> Figures:

@@ -17,8 +17,7 @@ from training.fit import Settings
 from training.metrics import average_precision
 from training.prepare import prepare
 from training.search import Search, sample, score_path
-from training.settings import read_settings, recorded_settings, settings_from
-from training.train import Trained
+from training.settings import read_settings, settings_from
 
 FIXED = {"naive_bayes": 0.3, "balanced": False, "min_df": 2, "class_factor": 2.0}
 
@@ -72,11 +71,6 @@ def test_a_large_corpus_is_sampled(small_corpus: Corpus, monkeypatch: pytest.Mon
     assert 50 <= len(sample(small_corpus).rows) <= 100
     monkeypatch.setattr(module, "MOST_STORIES", 10_000)
     assert sample(small_corpus) is small_corpus
-
-
-def test_settings_are_read_back_from_a_manifest(small_trained: Trained) -> None:
-    manifest = json.loads(json.dumps(small_trained.manifest))
-    assert recorded_settings(manifest) == Settings()
 
 
 @pytest.mark.parametrize(
