@@ -10,7 +10,6 @@ import hashlib
 import json
 import mmap
 import os
-import shutil
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -26,6 +25,7 @@ from service.model.calibration import Calibrator, from_json
 from service.model.fold import FoldTable
 from service.model.labels import LabelScheme
 from service.model.review import Review
+from service.model.swap import swap_in
 from service.model.tokens import TokenRule, read_only
 
 FORMAT = 1
@@ -218,24 +218,21 @@ def write(folder: Path, manifest: Mapping[str, Any], arrays: Mapping[str, NDArra
         raise ArtifactError(f"{folder}: exists and is not a model folder; choose another place or remove it")
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        _swap_in(folder, whole)
+        _write_whole(folder, whole)
     except OSError as error:
         raise ArtifactError(f"{folder}: cannot be written: {error.strerror}") from error
 
 
-def _swap_in(folder: Path, contents: Mapping[str, bytes]) -> None:
+def _write_whole(folder: Path, contents: Mapping[str, bytes]) -> None:
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as space:
-        fresh, stale = Path(space) / "fresh", Path(space) / "stale"
+        fresh = Path(space) / "fresh"
         fresh.mkdir()
         for name, data in contents.items():
             with (fresh / name).open("wb") as file:
                 file.write(data)
                 file.flush()
                 os.fsync(file.fileno())
-        if folder.exists():
-            folder.rename(stale)
-        fresh.rename(folder)
-        shutil.rmtree(stale, ignore_errors=True)
+        swap_in(fresh, folder)
 
 
 def digest(data: bytes) -> str:
