@@ -163,44 +163,45 @@ def ngrams(codes, bounds, rule, token_space, hashes, stories, starts, ends):
 
 
 @compiled(inline="always")
-def tally(row, counts, touched, used):
-    """Count one occurrence of a row, if it is one. Returns how many different rows have been counted."""
-    if row >= 0:
-        if counts[row] == 0:
-            touched[used] = row
-            used += 1
-        counts[row] += 1
-    return used
-
-
-@compiled(inline="always")
 def may_hold(sieve, key):
     """Say that a table surely does not hold a key, or that it may: one bit, so that most unknown n-grams never reach the table."""
-    return (sieve[(key >> BYTES) & np.uint64(sieve.shape[0] - 1)] >> (key >> TOP)) & ONE
+    return np.int64((sieve[(key >> BYTES) & np.uint64(sieve.shape[0] - 1)] >> (key >> TOP)) & ONE)
 
 
 @compiled()
-def count_rows(rule, tables, hashes, entries, count, counts, touched):
-    """Count the known n-grams of one story's tokens by row. Returns how many different rows, and how many known tokens, there are."""
+def known_rows(rule, tables, hashes, entries, count, rows):
+    """Write the row of every known n-gram of one story's tokens, in any order. Returns how many there are, and how many known tokens.
+
+    One pass for each kind, so that look-ups that must wait for memory wait together.
+    """
     table, longest = rule[2], rule[3]
     sieve, class_rows, pair_rows = tables
-    used, known, earlier = 0, 0, 0
+    found, known, earlier = 0, 0, 0
     for i in range(count):
-        entry = entries[i]
-        used = tally(row_of(entry), counts, touched, used)
-        chained = hashes[i]
-        for j in range(i + 1, min(i + longest, count)):
-            chained = (chained * CHAIN) ^ hashes[j]
+        row, own = row_of(entries[i]), class_of(entries[i])
+        known += row >= 0 or own > 0
+        rows[found] = row
+        found += row >= 0
+        rows[found] = class_rows[own]
+        found += class_rows[own] >= 0
+        rows[found] = pair_rows[earlier, own]
+        found += pair_rows[earlier, own] >= 0
+        earlier = own if own else earlier
+    likely = entries
+    for length in range(2, longest + 1):
+        kept = 0
+        for i in range(count - length + 1):
+            chained = hashes[i]
+            for j in range(i + 1, i + length):
+                chained = (chained * CHAIN) ^ hashes[j]
             key = finish(chained)
-            if may_hold(sieve, key):
-                used = tally(row_of(find(table, key)), counts, touched, used)
-        own = class_of(entry)
-        if own:
-            used = tally(class_rows[own], counts, touched, used)
-            used = tally(pair_rows[earlier, own], counts, touched, used)
-            earlier = own
-        known += row_of(entry) >= 0 or own > 0
-    return used, known
+            likely[kept] = key
+            kept += may_hold(sieve, key)
+        for i in range(kept):
+            row = row_of(find(table, likely[i]))
+            rows[found] = row
+            found += row >= 0
+    return found, known
 
 
 @compiled()
@@ -214,18 +215,22 @@ def score(codes, bounds, rule, tables, model, token_space, counts, scores, token
     fold, seed, table, longest, _ = rule
     weights, bias = model
     entries = np.empty(token_space[0].shape[0], np.uint64)
-    touched = np.empty(token_space[0].shape[0] * (longest + 2), np.int64)
+    rows = np.empty(token_space[0].shape[0] * (longest + 2) + 3, np.int64)
     for story in range(bounds.shape[0] - 1):
         count = tokenise(codes, bounds[story], bounds[story + 1], fold, seed, token_space)
         if count > token_space[0].shape[0]:
             return count
         count = resolve(table, token_space, count, entries)
-        used, known = count_rows(rule, tables, token_space[0], entries, count, counts, touched)
+        found, known = known_rows(rule, tables, token_space[0], entries, count, rows)
+        for k in range(found):
+            counts[rows[k]] += 1
         squares = 0.0
         scores[story, :] = 0.0
-        for k in range(used):
-            row = touched[k]
+        for k in range(found):
+            row = rows[k]
             times = counts[row]
+            if times == 0:
+                continue
             counts[row] = 0
             tf = 1.0 if times == 1 else 1.0 + (KNOWN_LOGS[times - 1] if times <= 64 else np.log(times))
             weighted = tf * weights[row, 0]
@@ -241,7 +246,7 @@ def score(codes, bounds, rule, tables, model, token_space, counts, scores, token
 
 @compiled()
 def fill(table, keys, entries):
-    """Put finished hashes and their entries into an empty open-addressing table (capacity a power of two, at most half full)."""
+    """Put finished hashes and their entries into an empty open-addressing table (capacity a power of two, at most two thirds full)."""
     mask = np.uint64(table.shape[0] - 1)
     for i in range(keys.shape[0]):
         place = keys[i] & mask
@@ -279,7 +284,7 @@ def finish_all(chained):
 
 def make_table(keys: NDArray[np.uint64], rows: NDArray[np.int64], classes: NDArray[np.int64]) -> NDArray[np.uint64]:
     """Make the open-addressing table for distinct finished hashes; shape (capacity, 2): hash, entry."""
-    table = np.zeros((max(16, 1 << (2 * len(keys)).bit_length()), 2), np.uint64)
+    table = np.zeros((max(16, 1 << (len(keys) * 3 // 2).bit_length()), 2), np.uint64)
     entries = (rows - STOP).astype(np.uint64) | classes.astype(np.uint64) << HALF
     fill(table, keys, entries)
     return table
