@@ -11,18 +11,18 @@ if TYPE_CHECKING:
 
 
 def load(model: str | Path | None = None) -> Tagger:
-    """Load a model folder, by default the shipped one, ready to tag stories.
+    """Load a model folder, by default the current one, ready to tag stories.
 
-    Raises `service.errors.ArtifactError` when the folder is not a whole, unchanged model.
+    Raises `service.errors.ArtifactError` when the folder is not a whole, unchanged model, or the current one cannot be found.
 
     >>> import service
     >>> tagger = service.load()
     >>> [tags] = tagger.tag([service.story(text="Shells fell across the border, killing two soldiers.")])
     """
-    from service.model.artifact import default_model, read
+    from service.model.artifact import read
     from service.model.tagger import Tagger
 
-    return Tagger(read(model or default_model()))
+    return Tagger(read(model))
 
 
 def story(*, title: str = "", text: str = "", id: str | None = None) -> object:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 BAR = 20
 REJECTED = 3
-model_option = click.option("--model", type=click.Path(path_type=Path), help="Model folder; by default the one that is shipped.")
+model_option = click.option("--model", type=click.Path(path_type=Path), help="Model folder; by default the current one.")
 
 
 def says_errors(command: Callable[P, None]) -> Callable[P, None]:
@@ -94,7 +94,7 @@ def serve(model: Path | None, host: str, port: int, workers: int) -> None:
     from service.model.artifact import default_model, read
 
     folder = model or default_model()
-    read(folder)
+    read(model)
     run(folder, host, port, workers)
 
 

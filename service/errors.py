@@ -25,6 +25,10 @@ class ArtifactError(ConflictError):
     """A model folder is missing, incomplete, changed, or of a format this version does not read."""
 
 
+class ModelError(ConflictError):
+    """Models cannot be compared, promoted, rolled back or verified as asked."""
+
+
 class FileError(ConflictError):
     """A file cannot be read or written as asked."""
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from service.cli import says_errors
+from training import cli_models
 
 if TYPE_CHECKING:
     from service.model.artifact import Model
@@ -27,7 +28,11 @@ labels_option = click.option("--labels", type=paths, help="Label scheme; by defa
 @click.group()
 @click.version_option(package_name="conflict-tagger")
 def main() -> None:
-    """Make and judge models: check a labelled corpus, train on it, evaluate."""
+    """Make and judge models: check a labelled corpus, train on it, evaluate; compare models, promote one, go back."""
+
+
+for command in cli_models.COMMANDS:
+    main.add_command(command)
 
 
 @main.command()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import platform
 import unicodedata
-from dataclasses import asdict
 from importlib.metadata import version
 from typing import Any
 
@@ -14,7 +13,7 @@ from numpy.typing import NDArray
 from service.model import artifact, kernel
 from service.model.artifact import Model
 from service.model.tagger import Tagger
-from training.fit import Fitted
+from training.fit import HASH_SEED, Fitted
 from training.prepare import Prepared
 
 LIBRARIES = ("conflict-tagger", "numpy", "scipy", "scikit-learn", "matplotlib")
@@ -53,7 +52,7 @@ def describe(prepared: Prepared) -> dict[str, Any]:
             "tones": dict.fromkeys(corpus.labels.tones, 0.5),
             "coverage": 0.0,
         },
-        "settings": {**asdict(settings), "stop_words": list(settings.stop_words), "hash_seed": prepared.rule.seed},
+        "settings": {**settings.to_json(), HASH_SEED: prepared.rule.seed},
         "classes": list(prepared.rule.classes),
         "corpus": {"fingerprint": corpus.fingerprint, "stories": len(corpus.rows), "counts": corpus.counts()},
         "versions": versions(),

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from service.errors import ModelError
 from training.features import Counts
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
 
 SMOOTHING = 0.3
+HASH_SEED = "hash_seed"
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,28 @@ class Settings:
     target: str = "f1"
     folds: int = 5
     seed: int = 0
+
+    def to_json(self) -> dict[str, Any]:
+        """Write them as a manifest holds them."""
+        return {**asdict(self), "stop_words": list(self.stop_words)}
+
+    @classmethod
+    def from_json(cls, recorded: Mapping[str, Any]) -> Settings:
+        """Read them from a manifest. Raises ModelError naming every setting that is missing, of another kind, or not known here.
+
+        `hash_seed` is passed over: it follows from the rest (see `prepare`).
+        """
+        defaults = cls().to_json()
+        faults = [f"{name}: not known to this version" for name in recorded if name not in (*defaults, HASH_SEED)]
+        faults += [f"{name}: missing" for name in defaults if name not in recorded]
+        faults += [f"{name}: {recorded[name]!r}" for name in defaults if name in recorded and not _alike(recorded[name], defaults[name])]
+        if faults:
+            raise ModelError(f"the recorded settings cannot be used: {'; '.join(faults)}")
+        return cls(**{name: recorded[name] for name in defaults if name != "stop_words"}, stop_words=tuple(recorded["stop_words"]))
+
+
+def _alike(value: Any, default: Any) -> bool:
+    return type(value) is type(default) or (isinstance(default, float) and type(value) is int)
 
 
 @dataclass(frozen=True, eq=False)

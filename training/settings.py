@@ -61,10 +61,3 @@ def settings_from(given: Mapping[str, Any]) -> Settings:
     settings = replace(Settings(), **given)
     Target.parse(settings.target)
     return settings
-
-
-def recorded_settings(manifest: Mapping[str, Any]) -> Settings:
-    """Take the settings that a model was made with out of its manifest."""
-    recorded = manifest["settings"]
-    names = [field.name for field in fields(Settings)]
-    return Settings(**{**{name: recorded[name] for name in names}, "stop_words": tuple(recorded["stop_words"])})

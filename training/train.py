@@ -50,14 +50,20 @@ class Trained:
 
     def write(self, folder: Path) -> None:
         """Write the model folder. Raises ArtifactError."""
+        artifact.write(folder, self.manifest, self.arrays, self._files())
+
+    def contents(self) -> dict[str, bytes]:
+        """Give the bytes of every file that `write` writes."""
+        return artifact.contents(self.manifest, self.arrays, self._files())
+
+    def _files(self) -> dict[str, bytes]:
         page = page_of(artifact.in_memory(self.manifest, self.arrays), self.terms, self.measured, self.lexicon)
-        files = {
+        return {
             artifact.TERMS: "".join(f"{term}\n" for term in self.terms).encode(),
             artifact.METRICS: artifact.to_json(self.metrics),
             artifact.CARD: card.write(self.manifest, self.metrics, self.arrays["weights"], self.terms).encode(),
             artifact.REPORT: render(page).encode(),
         }
-        artifact.write(folder, self.manifest, self.arrays, files)
 
 
 def train(corpus: Corpus, settings: Settings, *, test: Corpus | None = None, say: Say = lambda line: None) -> Trained:

@@ -23,7 +23,7 @@ DEFAULTS = {
 def create_app(config: Mapping[str, Any] | None = None) -> Flask:
     """Make the WSGI app. Settings: defaults, then `CONFLICT_…` environment variables, then `config`.
 
-    MODEL: model folder, empty for the shipped one. MAX_CONTENT_LENGTH: bytes a body may have. MAX_STORIES: stories a list may have.
+    MODEL: model folder, empty for the current one. MAX_CONTENT_LENGTH: bytes a body may have. MAX_STORIES: stories a list may have.
     MAX_CHARACTERS: code points a title or a text may have.
     """
     app = Flask("service.http", static_folder=None)

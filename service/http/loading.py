@@ -11,7 +11,7 @@ from flask import Flask, current_app
 
 from service.errors import ConflictError
 from service.http.problems import Problem
-from service.model.artifact import default_model, read
+from service.model.artifact import read
 from service.model.tagger import Tagger
 
 EXTENSION = "conflict-model"
@@ -21,9 +21,9 @@ log = logging.getLogger(__name__)
 
 
 class ServedModel:
-    """One app's model. `wait` blocks until loading has ended, well or not."""
+    """One app's model, the current one when no folder is given. `wait` blocks until loading has ended, well or not."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path | None) -> None:
         self.folder = folder
         self._loaded = threading.Event()
         self._tagger: Tagger | None = None
@@ -54,8 +54,8 @@ class ServedModel:
 
 
 def init_app(app: Flask) -> None:
-    """Begin loading the model that MODEL names, by default the shipped one."""
-    model = ServedModel(Path(app.config["MODEL"] or default_model()))
+    """Begin loading the model that MODEL names, by default the current one."""
+    model = ServedModel(Path(app.config["MODEL"]) if app.config["MODEL"] else None)
     app.extensions[EXTENSION] = model
     threading.Thread(target=model.load, daemon=True, name="load-model").start()
 

@@ -10,7 +10,6 @@ import hashlib
 import json
 import mmap
 import os
-import shutil
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,11 +20,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.errors import ArtifactError, LabelSchemeError
-from service.model import kernel
+from service.model import current, kernel
 from service.model.calibration import Calibrator, from_json
 from service.model.fold import FoldTable
 from service.model.labels import LabelScheme
 from service.model.review import Review
+from service.model.swap import swap_in
 from service.model.tokens import TokenRule, read_only
 
 FORMAT = 1
@@ -70,18 +70,25 @@ class Model:
 
 
 def default_model() -> Path:
-    """Find the model that is shipped: inside the installed package, or in a checkout's `models/`."""
-    package = Path(__file__).parent.parent
-    installed = package / "default_model"
-    return installed if installed.is_dir() else package.parent / "models" / "default"
+    """Find the model to use when none is named: the current one of the models folder, or else the shipped one. Raises ArtifactError."""
+    return current.current_model()
 
 
-def read(folder: str | Path) -> Model:
-    """Check a model folder (manifest, format number, digests) and map it into memory.
+def read(folder: str | Path | None = None) -> Model:
+    """Check a model folder (manifest, format number, digests) and map it into memory; without a folder, that of `default_model`.
 
     Raises ArtifactError, which says what is wrong and what to do.
     """
-    folder = Path(folder)
+    if folder is not None:
+        return _read(Path(folder))
+    found = default_model()
+    try:
+        return _read(found)
+    except ArtifactError as error:
+        raise ArtifactError(f"{error}\n{found} is the current model: {current.MEND}") from error
+
+
+def _read(folder: Path) -> Model:
     manifest = _read_manifest(folder)
     for name, expected in manifest["files"].items():
         _check_digest(folder / name, expected["sha256"])
@@ -192,39 +199,41 @@ def in_memory(manifest: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -
     return _model(None, manifest, arrays)
 
 
-def write(folder: Path, manifest: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]], files: Mapping[str, bytes]) -> None:
-    """Write a model folder whole or not at all; digests of every file go into the manifest.
-
-    The same parts give the same bytes. An existing model folder is replaced; anything else in that place is refused.
-    Raises ArtifactError when the place is taken or cannot be written.
-    """
+def contents(manifest: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]], files: Mapping[str, bytes]) -> dict[str, bytes]:
+    """Give the bytes of every file of a model folder; digests of the others go into the manifest. The same parts give the same bytes."""
     from safetensors.numpy import save
 
-    contents = {ARRAYS: save(dict(arrays)), **files}
-    digests = {name: {"sha256": digest(data), "bytes": len(data)} for name, data in sorted(contents.items())}
-    contents[MANIFEST] = to_json({**manifest, "files": digests})
+    whole = {ARRAYS: save(dict(arrays)), **files}
+    digests = {name: {"sha256": digest(data), "bytes": len(data)} for name, data in sorted(whole.items())}
+    return {**whole, MANIFEST: to_json({**manifest, "files": digests})}
+
+
+def write(folder: Path, manifest: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]], files: Mapping[str, bytes]) -> None:
+    """Write a model folder, the files being `contents`, whole or not at all.
+
+    An existing model folder is replaced; anything else in that place is refused.
+    Raises ArtifactError when the place is taken or cannot be written.
+    """
+    whole = contents(manifest, arrays, files)
     if folder.exists() and not (folder / MANIFEST).is_file() and not (folder.is_dir() and not any(folder.iterdir())):
         raise ArtifactError(f"{folder}: exists and is not a model folder; choose another place or remove it")
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        _swap_in(folder, contents)
+        _write_whole(folder, whole)
     except OSError as error:
         raise ArtifactError(f"{folder}: cannot be written: {error.strerror}") from error
 
 
-def _swap_in(folder: Path, contents: Mapping[str, bytes]) -> None:
+def _write_whole(folder: Path, contents: Mapping[str, bytes]) -> None:
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as space:
-        fresh, stale = Path(space) / "fresh", Path(space) / "stale"
+        fresh = Path(space) / "fresh"
         fresh.mkdir()
         for name, data in contents.items():
             with (fresh / name).open("wb") as file:
                 file.write(data)
                 file.flush()
                 os.fsync(file.fileno())
-        if folder.exists():
-            folder.rename(stale)
-        fresh.rename(folder)
-        shutil.rmtree(stale, ignore_errors=True)
+        swap_in(fresh, folder)
 
 
 def digest(data: bytes) -> str:

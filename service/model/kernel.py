@@ -21,6 +21,8 @@ UNKNOWN = -1
 STOP = -2
 ROW = np.uint64(0xFFFFFFFF)
 NOT_THERE = np.uint64(1)
+TOP = np.uint64(58)
+BYTES = np.uint64(34)
 MIN_LENGTH = 2
 KNOWN_LOGS = np.log(np.arange(1, 65))
 
@@ -77,26 +79,24 @@ def tokenise(codes, start, stop, fold, seed, token_space):
     A token is a run of at least two folded letters or digits. Returns how many there are; past the end of `token_space` they are only
     counted.
     """
-    hashes, starts, ends = token_space
     pages, values, expansions = fold
+    hashes, starts, ends = token_space
+    ascii_page = pages[0] << 8
     count, length, hashed, first, last = 0, 0, seed, start, start
     for i in range(start, stop + 1):
-        value, more = np.int32(0), 0
-        if i < stop:
-            code = codes[i]
-            value = values[(pages[code >> np.uint32(8)] << 8) | np.int64(code & np.uint32(255))]
-        place = -2 - value
-        if value < -1:
-            more = expansions[place]
-            value = expansions[place + 1]
-        elif value == -1:
-            if length:
-                last = i + 1
-            continue
+        code = codes[i] if i < stop else np.uint32(0)
+        page = ascii_page if code < np.uint32(128) else pages[code >> np.uint32(8)] << 8
+        value = values[page | np.int64(code & np.uint32(255))]
+        more, place = 0, 0
+        if value < 0:
+            if value == -1:
+                last = i + 1 if length else last
+                continue
+            place = -2 - value
+            more, value = expansions[place], expansions[place + 1]
         while True:
             if value > 0:
-                if length == 0:
-                    first = i
+                first = i if length == 0 else first
                 hashed = (hashed ^ np.uint64(value)) * PRIME
                 length += 1
                 last = i + 1
@@ -163,9 +163,8 @@ def ngrams(codes, bounds, rule, token_space, hashes, stories, starts, ends):
 
 
 @compiled(inline="always")
-def tally(entry, counts, touched, used):
-    """Count one occurrence of a table entry's row, if it has one. Returns how many different rows have been counted."""
-    row = row_of(entry)
+def tally(row, counts, touched, used):
+    """Count one occurrence of a row, if it is one. Returns how many different rows have been counted."""
     if row >= 0:
         if counts[row] == 0:
             touched[used] = row
@@ -174,34 +173,46 @@ def tally(entry, counts, touched, used):
     return used
 
 
+@compiled(inline="always")
+def may_hold(sieve, key):
+    """Say that a table surely does not hold a key, or that it may: one bit, so that most unknown n-grams never reach the table."""
+    return (sieve[(key >> BYTES) & np.uint64(sieve.shape[0] - 1)] >> (key >> TOP)) & ONE
+
+
 @compiled()
-def count_rows(table, longest, class_hashes, hashes, entries, count, counts, touched):
+def count_rows(rule, tables, hashes, entries, count, counts, touched):
     """Count the known n-grams of one story's tokens by row. Returns how many different rows, and how many known tokens, there are."""
+    table, longest = rule[2], rule[3]
+    sieve, class_rows, pair_rows = tables
     used, known, earlier = 0, 0, 0
     for i in range(count):
-        used = tally(entries[i], counts, touched, used)
+        entry = entries[i]
+        used = tally(row_of(entry), counts, touched, used)
         chained = hashes[i]
         for j in range(i + 1, min(i + longest, count)):
             chained = (chained * CHAIN) ^ hashes[j]
-            used = tally(find(table, finish(chained)), counts, touched, used)
-        own = class_of(entries[i])
+            key = finish(chained)
+            if may_hold(sieve, key):
+                used = tally(row_of(find(table, key)), counts, touched, used)
+        own = class_of(entry)
         if own:
-            used = tally(find(table, finish(class_hashes[own])), counts, touched, used)
-            if earlier:
-                used = tally(find(table, finish((class_hashes[earlier] * CHAIN) ^ class_hashes[own])), counts, touched, used)
+            used = tally(class_rows[own], counts, touched, used)
+            used = tally(pair_rows[earlier, own], counts, touched, used)
             earlier = own
-        known += row_of(entries[i]) >= 0 or own > 0
+        known += row_of(entry) >= 0 or own > 0
     return used, known
 
 
 @compiled()
-def score(codes, bounds, rule, weights, bias, token_space, counts, scores, tokens):
+def score(codes, bounds, rule, tables, model, token_space, counts, scores, tokens):
     """Write each story's decision scores, its number of tokens, and how many of them the model knows.
 
-    `rule` is `TokenRule.compiled`. `weights` has a row an n-gram: its idf, then its weight per column with the idf folded in. `counts` is
-    scratch, one zero a row, and is left so. Returns 0, or the number of tokens that a story needs when `token_space` is too short for it.
+    `rule` is `TokenRule.compiled`, `tables` what `make_tables` gives. `model` is weights and bias; the weights have a row an n-gram: its
+    idf, then its weight per column with the idf folded in. `counts` is scratch, one zero a row, and is left so. Returns 0, or the number
+    of tokens that a story needs when `token_space` is too short for it.
     """
-    fold, seed, table, longest, class_hashes = rule
+    fold, seed, table, longest, _ = rule
+    weights, bias = model
     entries = np.empty(token_space[0].shape[0], np.uint64)
     touched = np.empty(token_space[0].shape[0] * (longest + 2), np.int64)
     for story in range(bounds.shape[0] - 1):
@@ -209,15 +220,16 @@ def score(codes, bounds, rule, weights, bias, token_space, counts, scores, token
         if count > token_space[0].shape[0]:
             return count
         count = resolve(table, token_space, count, entries)
-        used, known = count_rows(table, longest, class_hashes, token_space[0], entries, count, counts, touched)
+        used, known = count_rows(rule, tables, token_space[0], entries, count, counts, touched)
         squares = 0.0
         scores[story, :] = 0.0
         for k in range(used):
             row = touched[k]
             times = counts[row]
             counts[row] = 0
-            tf = 1.0 + (KNOWN_LOGS[times - 1] if times <= 64 else np.log(times))
-            squares += (tf * weights[row, 0]) ** 2
+            tf = 1.0 if times == 1 else 1.0 + (KNOWN_LOGS[times - 1] if times <= 64 else np.log(times))
+            weighted = tf * weights[row, 0]
+            squares += weighted * weighted
             for column in range(bias.shape[0]):
                 scores[story, column] += tf * weights[row, column + 1]
         norm = np.sqrt(squares) if squares > 0.0 else 1.0
@@ -248,6 +260,15 @@ def lookup(table, hashes):
 
 
 @compiled()
+def fill_sieve(table, sieve):
+    """Set the bit of every key of a table."""
+    for i in range(table.shape[0]):
+        key = table[i, 0]
+        if key != EMPTY:
+            sieve[(key >> BYTES) & np.uint64(sieve.shape[0] - 1)] |= ONE << (key >> TOP)
+
+
+@compiled()
 def finish_all(chained):
     """Finish an array of chained hashes."""
     finished = np.empty_like(chained)
@@ -262,3 +283,18 @@ def make_table(keys: NDArray[np.uint64], rows: NDArray[np.int64], classes: NDArr
     entries = (rows - STOP).astype(np.uint64) | classes.astype(np.uint64) << HALF
     fill(table, keys, entries)
     return table
+
+
+def make_tables(table: NDArray[np.uint64], class_hashes: NDArray[np.uint64]) -> tuple[NDArray[np.uint64], ...]:
+    """Make what scoring looks up beside the table, small enough to stay in the cache: (sieve, class rows, pair rows).
+
+    sieve: (words,) uint64, four bits a place of the table. class_rows: (classes + 1,) int64, the row of each class. pair_rows:
+    (classes + 1, classes + 1) int32, the row of each pair of classes.
+    """
+    sieve = np.zeros(max(1, len(table) // 16), np.uint64)
+    fill_sieve(table, sieve)
+    rows = lookup(table, finish_all(class_hashes)).astype(np.int32)
+    pairs = class_hashes[:, None] * CHAIN ^ class_hashes[None, :]
+    pair_rows = lookup(table, finish_all(pairs.ravel())).astype(np.int32).reshape(pairs.shape)
+    rows[0], pair_rows[0], pair_rows[:, 0] = UNKNOWN, UNKNOWN, UNKNOWN
+    return sieve, rows, pair_rows

@@ -57,6 +57,7 @@ class Tagger:
 
     def __init__(self, model: Model) -> None:
         self.model = model
+        self._tables = kernel.make_tables(model.tokens.table, model.tokens.compiled[-1])
         self._scratch = threading.local()
 
     def tag(self, stories: Sequence[Story]) -> list[Tags]:
@@ -74,7 +75,8 @@ class Tagger:
         codes, bounds = encode(texts)
         rule, model = self.model.tokens, self.model
         while True:
-            more = kernel.score(codes, bounds, rule.compiled, model.weights, model.bias, token_space(), self._counts(), decisions, tokens)
+            arrays = (model.weights, model.bias)
+            more = kernel.score(codes, bounds, rule.compiled, self._tables, arrays, token_space(), self._counts(), decisions, tokens)
             if not more:
                 return Scores(decisions, probabilities(decisions, len(model.labels.topics), model.calibrators), tokens)
             grow(more)

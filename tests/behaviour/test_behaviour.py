@@ -130,7 +130,8 @@ def test_names_do_not_decide(default_tagger: Tagger, names: tuple[str, str]) -> 
 def test_what_is_unknown_or_close_is_put_up_for_review(default_tagger: Tagger) -> None:
     assert tag(default_tagger, "Zxqv wvut rqpo").review == ("no_known_words",)
     assert "unfamiliar" in tag(default_tagger, "killed " + " ".join(f"zx{number}qv" for number in range(30))).review
-    model = default_tagger.model
-    scores = default_tagger.score([SAMPLE]).probabilities[0]
-    sure = [abs(score - model.thresholds[topic]) for topic, score in zip(model.labels.topics, scores, strict=False)]
-    assert ("close:border_clash" in tag(default_tagger, SAMPLE).review) == (sure[0] < model.review["margin"])
+    low, high = default_tagger.model.review.bands["border_clash"]
+    cases = ["Shots near the border.", "Troops at the border.", "Border guards fired in the air, officials said.", SAMPLE]
+    for text in cases:
+        tags = tag(default_tagger, text)
+        assert ("close:border_clash" in tags.review) == (low < tags.topic_scores["border_clash"] < high)

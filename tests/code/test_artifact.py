@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,7 +14,7 @@ import pytest
 from safetensors import safe_open
 
 from service.errors import ArtifactError
-from service.model import artifact
+from service.model import artifact, swap
 from training.corpus import Corpus
 from training.fit import Settings
 from training.train import Trained, train
@@ -137,3 +139,27 @@ def test_writing_replaces_a_model_but_nothing_else(small_trained: Trained, tmp_p
     with pytest.raises(ArtifactError, match="is not a model folder"):
         small_trained.write(other)
     assert (other / "thesis.txt").read_text() == "precious"
+
+
+def test_a_model_is_at_its_place_at_every_moment_of_its_replacement(small_trained: Trained, tmp_path: Path) -> None:
+    """Another process looks on without pause while the model is written over and over."""
+    folder = tmp_path / "model"
+    small_trained.write(folder)
+    code = "import pathlib, sys; place = pathlib.Path(sys.argv[1]) / 'manifest.json'\nwhile True: place.stat()"
+    with subprocess.Popen([sys.executable, "-c", code, str(folder)], stderr=subprocess.PIPE) as watcher:
+        for _ in range(20):
+            small_trained.write(folder)
+        alive = watcher.poll() is None
+        watcher.kill()
+    assert alive
+
+
+def test_where_folders_cannot_be_exchanged_they_are_renamed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(swap.sys, "platform", "elsewhere")
+    fresh, place = tmp_path / "fresh", tmp_path / "place"
+    for folder in (fresh, place):
+        folder.mkdir()
+        (folder / "name").write_text(folder.name)
+    swap.swap_in(fresh, place)
+    assert (place / "name").read_text() == "fresh"
+    assert (fresh / "name").read_text() == "place"

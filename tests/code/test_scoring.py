@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 import pytest
@@ -20,12 +19,16 @@ from service.model.story import Story
 from service.model.tagger import Tagger
 from training.corpus import Corpus
 from training.export import arrays_of, describe
-from training.fit import Settings
+from training.fit import Fitted, Settings
 from training.prepare import Prepared, prepare
 from training.train import Trained
 
 STRANGE = ["", "zzqq", "\x00", "border " * 5000, "BORDER clash\ud800", "x" * 200_000, "killed\u0301 in a border-clash; UN talks, UN talks"]
-SETTINGS = [Settings(), Settings(ngrams=1, min_df=1), Settings(ngrams=3, min_df=3, C=1.0, stop_words=("the", "of", "and"))]
+SETTINGS = [
+    Settings(),
+    Settings(ngrams=1, min_df=1, naive_bayes=0.6, balanced=True),
+    Settings(ngrams=3, min_df=3, C=1.0, class_factor=0.5, stop_words=("the", "of", "and")),
+]
 
 
 def analyzer(settings: Settings, lexicon: Mapping[str, str]) -> Callable[[str], list[str]]:
@@ -46,16 +49,28 @@ def analyzer(settings: Settings, lexicon: Mapping[str, str]) -> Callable[[str], 
     return analyze
 
 
-def oracle(prepared: Prepared, fitted: Any, texts: list[str]) -> np.ndarray:
-    """Probabilities by scikit-learn alone: CountVectorizer, TfidfTransformer and the classifiers."""
+def oracle_decisions(prepared: Prepared, fitted: Fitted, texts: list[str]) -> np.ndarray:
+    """Decision scores by scikit-learn alone: CountVectorizer, TfidfTransformer, the scale, and the classifiers."""
     analyze = analyzer(prepared.settings, prepared.corpus.lexicon)
     vectorizer = CountVectorizer(analyzer=analyze, vocabulary=list(prepared.counts.terms))
     features = fitted.tfidf.transform(vectorizer.transform(texts))
-    topics = [classifier.predict_proba(features)[:, 1] for classifier in fitted.topics]
-    return np.column_stack([*topics, fitted.tone.predict_proba(features)])
+    heads = [*fitted.topics, *([fitted.tone] if fitted.tone else [])]
+    return np.column_stack([head.classifier.decision_function(features.multiply(head.scale).tocsr()) for head in heads])
 
 
-@pytest.mark.parametrize("chosen", SETTINGS, ids=["default", "words only", "triples without stop words"])
+def oracle(prepared: Prepared, fitted: Fitted, texts: list[str]) -> np.ndarray:
+    """Uncalibrated probabilities by scikit-learn alone."""
+    analyze = analyzer(prepared.settings, prepared.corpus.lexicon)
+    vectorizer = CountVectorizer(analyzer=analyze, vocabulary=list(prepared.counts.terms))
+    features = fitted.tfidf.transform(vectorizer.transform(texts))
+    heads = [*fitted.topics, *([fitted.tone] if fitted.tone else [])]
+    given_ = [head.classifier.predict_proba(features.multiply(head.scale).tocsr()) for head in heads]
+    return np.column_stack(
+        [part[:, 1:] if part.shape[1] == 2 and head is not fitted.tone else part for head, part in zip(heads, given_, strict=True)]
+    )
+
+
+@pytest.mark.parametrize("chosen", SETTINGS, ids=["default", "words only, scaled", "triples without stop words"])
 def test_probabilities_equal_scikit_learns(small_corpus: Corpus, shipped_corpus: Corpus, chosen: Settings) -> None:
     prepared = prepare(small_corpus, chosen)
     fitted = prepared.fit()
@@ -83,7 +98,7 @@ def test_two_tones_are_scored_like_three(shipped_corpus: Corpus) -> None:
     fitted = prepared.fit()
     tagger = Tagger(artifact.in_memory(describe(prepared), arrays_of(prepared, fitted)))
     features = fitted.tfidf.transform(prepared.counts.matrix)
-    np.testing.assert_allclose(tagger.score(corpus.texts).probabilities, fitted.tone.predict_proba(features), rtol=0, atol=1e-9)
+    np.testing.assert_allclose(tagger.score(corpus.texts).probabilities, fitted.tone.classifier.predict_proba(features), rtol=0, atol=1e-9)
 
 
 words = st.sampled_from(["border", "Border-Clash", "KILLED", "talks", "UN", "peace\u0301", "nonsenseword", "\n", "…", "ﬁre"])

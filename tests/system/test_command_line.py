@@ -110,7 +110,10 @@ def test_wrong_paths_are_errors_in_one_line(words: tuple[object, ...], message: 
 @pytest.mark.parametrize("room", ["service", "training"])
 def test_every_command_is_described_by_help(room: str) -> None:
     said = run(room, "--help").stdout
-    commands = {"service": ("classify", "score", "serve"), "training": ("check", "train", "evaluate")}[room]
+    commands = {
+        "service": ("classify", "score", "serve"),
+        "training": ("check", "train", "evaluate", "compare", "models", "promote", "rollback", "verify"),
+    }[room]
     for command in commands:
         assert command in said
         assert "Options:" in run(room, command, "--help").stdout

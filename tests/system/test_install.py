@@ -14,6 +14,11 @@ from tests.conftest import ROOT
 from tests.system.server import Server
 
 
+@pytest.fixture(autouse=True)
+def no_models_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CONFLICT_MODELS")
+
+
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Make a fresh environment with the wheel and its base requirements; give its folder of commands."""
