@@ -8,6 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from training.signature import signature_line
+from training.terms import heaviest_terms
+
 HEAVIEST = 15
 
 
@@ -44,27 +47,36 @@ def _figures(name: str, figures: Mapping[str, Any]) -> str:
     lines = [
         f"## {title}",
         "",
-        "| label | precision | recall | F1 (95 % interval) | average precision | stories |",
-        "|---|---|---|---|---|---|",
+        "| label | precision | recall | F1 (95 % interval) | average precision | Brier | calibration error | stories |",
+        "|---|---|---|---|---|---|---|---|",
     ]
     for label, row in figures["labels"].items():
         low, high = row["f1_interval"]
         shown = f"{row['precision']:.3f} | {row['recall']:.3f} | {row['f1']:.3f} ({low:.3f} to {high:.3f}) | {row['average_precision']:.3f}"
-        lines.append(f"| {label} | {shown} | {row['support']} |")
-    return "\n".join(lines)
+        lines.append(f"| {label} | {shown} | {row['brier']:.3f} | {row['calibration_error']:.3f} | {row['support']} |")
+    return "\n".join([*lines, *_reliance(figures), "", f"Signature: {signature_line(figures['signature'])}."])
+
+
+def _reliance(figures: Mapping[str, Any]) -> list[str]:
+    """Say how far probabilities and review flags can be relied on."""
+    if not figures["labels"]:
+        return []
+    worst = max(figures["labels"], key=lambda label: float(figures["labels"][label]["calibration_error"]))
+    error, found = figures["labels"][worst]["calibration_error"], figures["abstaining"]["stories"]
+    return [
+        "",
+        f"Calibration: probabilities are off by {error:.3f} on average for `{worst}`, by less or as much for the other labels.",
+        f"Review: {found['flagged']:.1%} of the stories are flagged; any label is wrong in {found['error_flagged']:.1%} of these and in "
+        f"{found['error_unflagged']:.1%} of the others.",
+    ]
 
 
 def _terms(labels: Sequence[str], weights: NDArray[np.float64], terms: Sequence[str]) -> str:
     lines = ["## Heaviest terms", ""]
-    for column, label in enumerate(labels, 1):
-        order = np.argsort(weights[:, column], kind="stable")
-        against, towards = order[:HEAVIEST], order[::-1][:HEAVIEST]
-        lines += [f"- **{label}** for: {_list(towards, terms)}; against: {_list(against, terms)}"]
-    return "\n".join(lines)
-
-
-def _list(rows: NDArray[np.int64], terms: Sequence[str]) -> str:
-    return ", ".join(terms[row] for row in rows)
+    for label, found in heaviest_terms(labels, weights, terms, HEAVIEST).items():
+        towards, against = (", ".join(name for name, _ in side) for side in (found.towards, found.against))
+        lines += [f"- **{label}** for: {towards}; against: {against}"]
+    return "\n".join([*lines, "", "A name in brackets is a class of words of the lexicon; `report.html` gives examples."])
 
 
 LIMITS = """## Limits
@@ -73,6 +85,8 @@ LIMITS = """## Limits
   with `conflict-training evaluate`.
 - The model reads words, not the world: irony, unnamed actors and facts that no word shows escape it. It reads English.
 - Tags are for sorting and searching news. They are no verified record of events and no ground for decisions about people.
+- Thresholds, probabilities and review flags were fitted to the mix of labels in the training corpus; where news have another mix, they
+  are off. Measure, and set thresholds anew (`--target`), before leaning on them.
 - A story without a known word gets no tags; look at `review` and `coverage` in each answer."""
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
 
 from training.agreement import agreement
 from training.corpus import Corpus, too_few
 from training.duplicates import Pair, near_duplicates
-from training.evaluate import LENGTHS
 from training.lean import leaning_names, repeated_frames
+from training.summary import length_counts, mix_counts
 
 SAME = 0.5
 CONTRAST = "pair"
@@ -40,17 +39,12 @@ def _labels(corpus: Corpus) -> Iterator[str]:
 
 def _mixes(corpus: Corpus) -> Iterator[str]:
     yield "mixes of topics"
-    mixes = Counter("; ".join(row.topics) or "none" for row in corpus.rows)
-    yield from (_share(mix, count, len(corpus.rows)) for mix, count in mixes.most_common(MOST))
+    yield from (_share(mix, count, len(corpus.rows)) for mix, count in mix_counts(corpus).items())
 
 
 def _lengths(corpus: Corpus) -> Iterator[str]:
     yield "lengths"
-    words = [len(text.split()) for text in corpus.texts]
-    fewest = 0
-    for most, name in LENGTHS:
-        yield _share(name, sum(fewest <= count <= most for count in words), len(words))
-        fewest = most + 1
+    yield from (_share(name, count, len(corpus.rows)) for name, count in length_counts(corpus).items())
 
 
 def _agreement(corpus: Corpus) -> Iterator[str]:

@@ -17,7 +17,8 @@ from service.model.labels import LabelScheme
 from service.model.story import Story
 from service.model.tagger import Tagger
 from training.corpus import Corpus
-from training.evaluate import by_label, decided, measured_labels, rounded
+from training.evaluate import rounded
+from training.outcome import by_label, decided, measured_labels
 from training.paired import PairedFigures, paired_figures
 
 TURNS = 7

@@ -2,113 +2,153 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from service.model.artifact import Model
-from service.model.labels import LabelScheme
 from service.model.tagger import Scores, Tagger
+from training.bootstrap import interval, resampled_sums
 from training.corpus import Corpus
-from training.metrics import average_precision, example_f1, interval, macro_f1, micro_f1, precision_recall_f1
+from training.curves import COVERAGES, at_thresholds, error_by_coverage, precision_recall_points, reliability_points
+from training.metrics import average_precision, brier, calibration_error, confusion, log_loss, precision_recall_f1
+from training.outcome import Decisions, Outcome, outcome
+from training.signature import signature
+from training.slices import slices
+from training.tally import label_f1, tone_figures, tone_tally, topic_figures, topic_tally
 
 Figures = dict[str, Any]
-LENGTHS = ((65, "up to 65 words"), (210, "66 to 210 words"), (10**9, "over 210 words"))
-FEWEST_IN_SLICE = 10
+Floats = NDArray[np.float64]
 
 
-def evaluate(model: Model, corpus: Corpus) -> Figures:
+def evaluate(model: Model, corpus: Corpus, by: Sequence[str] | None = None) -> Figures:
     """Measure a model on a corpus under its own label scheme."""
-    return measure(model, corpus, Tagger(model).score(corpus.texts))
+    return measure(model, corpus, Tagger(model).score(corpus.texts), by)
 
 
-def measure(model: Model, corpus: Corpus, scores: Scores) -> Figures:
-    """Turn a corpus's scores into figures, rounded to four places.
+def measure(model: Model, corpus: Corpus, scores: Scores, by: Sequence[str] | None = None) -> Figures:
+    """Turn a corpus's scores into figures, rounded to four places; `by` names the columns to slice by.
 
     A head (topics, tone) that no story is labelled with is left out. Without a known word a story has no topic and no tone.
     """
-    predicted, tones = decided(model, scores)
-    everything = np.arange(len(corpus.rows))
-    figures = {
-        "model": model.name,
-        "data": corpus.fingerprint,
-        "stories": len(corpus.rows),
-        **_head_figures(corpus, predicted, tones, everything),
-    }
-    figures |= {"labels": dict(_label_figures(corpus, scores, predicted, tones))}
-    figures |= {
-        "slices": {name: {value: _head_figures(corpus, predicted, tones, rows) for value, rows in parts} for name, parts in _slices(corpus)}
-    }
-    result: Figures = rounded(figures)
+    found = outcome(model, corpus, scores)
+    tallies = Tallies.of(corpus, found)
+    samples = resampled_sums(tallies.values)
+    result: Figures = rounded(
+        {
+            "model": model.name,
+            "data": corpus.fingerprint,
+            "stories": len(corpus.rows),
+            **tallies.figures(),
+            "intervals": {name: interval(values) for name, values in tallies.head_figures(samples).items()},
+            "labels": _label_figures(found, tallies.label_f1(samples)),
+            **_confusion(corpus, found),
+            "abstaining": _abstaining(found),
+            "slices": {column: {name: tallies.figures(rows) for name, rows in parts} for column, parts in slices(corpus, by).items()},
+            "thresholds": {
+                topic: at_thresholds(one.target, one.probability, model.thresholds[topic])
+                for topic, one in found.labels.items()
+                if topic in model.thresholds
+            },
+            "curves": {label: _curves(one) for label, one in found.labels.items()},
+            "signature": signature(model, corpus),
+        }
+    )
     return result
 
 
-def decided(model: Model, scores: Scores) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
-    """Say which topics each story gets, (stories, topics), and the index of its tone, (stories,), -1 for none."""
-    known = scores.tokens[:, 1] > 0
-    columns = len(model.labels.topics)
-    limits = np.array([model.thresholds[topic] for topic in model.labels.topics])
-    topics = (scores.probabilities[:, :columns] >= limits) & known[:, None]
-    tones = np.where(known, scores.probabilities[:, columns:].argmax(axis=1), -1) if model.labels.tones else np.full(len(known), -1)
-    return topics, tones
+@dataclass(frozen=True, eq=False)
+class Tallies:
+    """The counts per story, (stories, counts): those of the topics, then those of the tones; of heads that are not measured, none."""
+
+    values: Floats
+    topics: tuple[str, ...]
+    tones: tuple[str, ...]
+
+    @classmethod
+    def of(cls, corpus: Corpus, found: Outcome) -> Tallies:
+        topics, tones = (tuple(label for label in head if label in found.labels) for head in (corpus.labels.topics, corpus.labels.tones))
+        parts = [topic_tally(corpus.topics, found.topics)] if topics else []
+        parts += [tone_tally(corpus.tones, found.tones, len(tones))] if tones else []
+        return cls(np.hstack([np.empty((len(corpus.rows), 0)), *parts]), topics, tones)
+
+    def figures(self, rows: NDArray[np.int64] | None = None) -> Figures:
+        """Give the figures of both heads over some stories, or all."""
+        values = self.values if rows is None else self.values[rows]
+        found = self.head_figures(values.sum(axis=0, keepdims=True))
+        return {"stories": len(values), **{name: float(figure[0]) for name, figure in found.items()}}
+
+    def head_figures(self, sums: Floats) -> dict[str, Floats]:
+        """Give the figures of both heads per row of sums."""
+        topics, tones = self._heads(sums)
+        return (topic_figures(topics) if self.topics else {}) | (tone_figures(tones) if self.tones else {})
+
+    def label_f1(self, sums: Floats) -> dict[str, Floats]:
+        """Give each label's F1 per row of sums."""
+        columns = [label_f1(sums, len(head)).T for sums, head in zip(self._heads(sums), (self.topics, self.tones), strict=True) if head]
+        return dict(zip((*self.topics, *self.tones), (row for column in columns for row in column), strict=True))
+
+    def _heads(self, sums: Floats) -> list[Floats]:
+        return np.hsplit(sums, [3 * len(self.topics) + 2 if self.topics else 0])
 
 
-def _head_figures(corpus: Corpus, predicted: NDArray[np.bool_], tones: NDArray[np.int64], rows: NDArray[np.int64]) -> Figures:
-    figures: Figures = {"stories": len(rows)}
-    if corpus.topics.any():
-        target, guess = corpus.topics[rows], predicted[rows]
-        figures["topics_macro_f1"] = float(np.mean([precision_recall_f1(a, b)[2] for a, b in zip(target.T, guess.T, strict=True)]))
-        figures["topics_micro_f1"], figures["topics_example_f1"] = micro_f1(target, guess), example_f1(target, guess)
-    if (corpus.tones >= 0).any():
-        figures["tone_macro_f1"] = macro_f1(corpus.tones[rows], tones[rows], len(corpus.labels.tones))
-        figures["tone_accuracy"] = float(np.mean(corpus.tones[rows] == tones[rows]))
-    return figures
+def _label_figures(found: Outcome, samples: Mapping[str, Floats]) -> dict[str, Figures]:
+    return {label: _one_label(one, samples[label]) for label, one in found.labels.items()}
 
 
-def _label_figures(corpus: Corpus, scores: Scores, predicted: NDArray[np.bool_], tones: NDArray[np.int64]) -> Iterator[tuple[str, Figures]]:
-    target_of, guess_of = by_label(corpus.labels, corpus.topics, corpus.tones), by_label(corpus.labels, predicted, tones)
-    for label in measured_labels(corpus):
-        target, guess = target_of[label], guess_of[label]
-        column = corpus.labels.columns.index(label)
-        yield label, _one_label(target, guess, scores.probabilities[:, column])
-
-
-def measured_labels(corpus: Corpus) -> tuple[str, ...]:
-    """Name the labels of the heads that the corpus is labelled with."""
-    topics, tones = (tuple(head) for head in (corpus.labels.topics, corpus.labels.tones))
-    return (topics if corpus.topics.any() else ()) + (tones if (corpus.tones >= 0).any() else ())
-
-
-def by_label(labels: LabelScheme, topics: NDArray[np.bool_], tones: NDArray[np.int64]) -> dict[str, NDArray[np.bool_]]:
-    """Say of each label which stories have it, (stories,), from topics (stories, topics) and indices of tones (stories,)."""
-    return {topic: topics[:, index] for index, topic in enumerate(labels.topics)} | {
-        tone: tones == index for index, tone in enumerate(labels.tones)
+def _one_label(one: Decisions, samples: Floats) -> Figures:
+    precision, recall, f1 = precision_recall_f1(one.target, one.predicted)
+    return {
+        "precision": precision,
+        "recall": recall,
+        "f1": f1,
+        "f1_interval": interval(samples),
+        "average_precision": average_precision(one.target, one.probability),
+        "brier": brier(one.target, one.probability),
+        "log_loss": log_loss(one.target, one.probability),
+        "calibration_error": calibration_error(one.target, one.probability),
+        "support": int(one.target.sum()),
     }
 
 
-def _one_label(target: NDArray[np.bool_], guess: NDArray[np.bool_], probability: NDArray[np.float64]) -> Figures:
-    precision, recall, f1 = precision_recall_f1(target, guess)
-    low, high = interval(lambda rows: precision_recall_f1(target[rows], guess[rows])[2], len(target))
-    figures = {"precision": precision, "recall": recall, "f1": f1, "f1_interval": [low, high]}
-    return {**figures, "average_precision": average_precision(target, probability), "support": int(target.sum())}
+def _confusion(corpus: Corpus, found: Outcome) -> Figures:
+    """Count the tones: a row per true tone, a column per tone given; `untagged` are stories without a known word."""
+    tones = [tone for tone in corpus.labels.tones if tone in found.labels]
+    if not tones:
+        return {}
+    rows = corpus.tones >= 0
+    true, given = corpus.tones[rows], found.tones[rows]
+    untagged = np.bincount(true[given < 0], minlength=len(tones)).tolist()
+    return {"confusion": {"tones": tones, "counts": confusion(true, given, len(tones)).tolist(), "untagged": untagged}}
 
 
-def _slices(corpus: Corpus) -> Iterator[tuple[str, list[tuple[str, NDArray[np.int64]]]]]:
-    """Part the stories by length, and by source where rows name one; small parts are left out."""
-    lengths, sources = defaultdict(list), defaultdict(list)
-    for index, row in enumerate(corpus.rows):
-        words = len(row.story.joined.split())
-        lengths[next(name for limit, name in LENGTHS if words <= limit)].append(index)
-        if row.extra.get("source"):
-            sources[str(row.extra["source"])].append(index)
-    ordered = [(name, lengths[name]) for _, name in LENGTHS]
-    for title, parts in (("length", ordered), ("source", sorted(sources.items()))):
-        large = [(name, np.array(rows)) for name, rows in parts if len(rows) >= FEWEST_IN_SLICE]
-        if large:
-            yield title, large
+def _abstaining(found: Outcome) -> Figures:
+    """Say how errors fall as the least sure decisions are left to people: by label, and by whole stories (any label wrong)."""
+    if not found.labels:
+        return {}
+    labels = {label: _abstained(one.wrong, one.distance, one.flagged) for label, one in found.labels.items()}
+    return {"coverage": list(COVERAGES), "stories": _abstained(*found.whole_stories()), "labels": labels}
+
+
+def _abstained(wrong: NDArray[np.bool_], distance: Floats, flagged: NDArray[np.bool_]) -> Figures:
+    kept, left = wrong[~flagged], wrong[flagged]
+    return {
+        "error": float(wrong.mean()) if len(wrong) else 0.0,
+        "flagged": float(flagged.mean()) if len(wrong) else 0.0,
+        "error_unflagged": float(kept.mean()) if len(kept) else 0.0,
+        "error_flagged": float(left.mean()) if len(left) else 0.0,
+        "error_by_coverage": error_by_coverage(wrong, distance),
+    }
+
+
+def _curves(one: Decisions) -> Figures:
+    return {
+        "precision_recall": precision_recall_points(one.target, one.probability),
+        "reliability": reliability_points(one.target, one.probability),
+    }
 
 
 def rounded(value: Any) -> Any:
@@ -122,21 +162,3 @@ def rounded(value: Any) -> Any:
             return [rounded(part) for part in value]
         case _:
             return value
-
-
-def table(figures: Figures) -> str:
-    """Lay figures out for a terminal."""
-    lines = [f"model {figures['model']}  data {figures['data'][:12]}  {figures['stories']} stories", ""]
-    heads = [name for name in figures if name.startswith(("topics_", "tone_"))]
-    lines += [f"{name.replace('_', ' '):24}{figures[name]:.3f}" for name in heads]
-    lines += ["", f"{'label':24}{'precision':>10}{'recall':>8}{'F1':>8}  {'95 % interval':16}{'AP':>6}{'support':>9}"]
-    for label, row in figures["labels"].items():
-        low, high = row["f1_interval"]
-        span = f"{low:.3f} to {high:.3f}"
-        shown = f"{row['precision']:>10.3f}{row['recall']:>8.3f}{row['f1']:>8.3f}  {span:16}"
-        lines.append(f"{label:24}{shown}{row['average_precision']:>6.3f}{row['support']:>9}")
-    for title, parts in figures["slices"].items():
-        columns = [name for name in heads if name in ("topics_macro_f1", "topics_micro_f1", "tone_macro_f1", "tone_accuracy")]
-        lines += ["", f"{'by ' + title:24}{'stories':>8}" + "".join(f"{name.replace('_', ' '):>18}" for name in columns)]
-        lines += [f"{part:24}{row['stories']:>8}" + "".join(f"{row[name]:>18.3f}" for name in columns) for part, row in parts.items()]
-    return "\n".join(lines)

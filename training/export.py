@@ -16,7 +16,7 @@ from service.model.tagger import Tagger
 from training.fit import HASH_SEED, Fitted
 from training.prepare import Prepared
 
-LIBRARIES = ("numpy", "scipy", "scikit-learn")
+LIBRARIES = ("conflict-tagger", "numpy", "scipy", "scikit-learn", "matplotlib")
 SELF_TEST_TERMS = 5
 Arrays = dict[str, NDArray[Any]]
 
@@ -60,7 +60,7 @@ def describe(prepared: Prepared) -> dict[str, Any]:
 
 
 def versions() -> dict[str, str]:
-    """Say what decides the last bits of a fit: libraries, Unicode, and the kernels that linear algebra picks on this processor."""
+    """Say what decides the last bits of a model folder: libraries, Unicode, and the kernels that linear algebra picks on this processor."""
     from threadpoolctl import threadpool_info
 
     kernels = sorted({str(pool["architecture"]) for pool in threadpool_info() if pool.get("architecture")})

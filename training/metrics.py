@@ -6,15 +6,11 @@ denominator is 0.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
 Bools = NDArray[np.bool_]
 Floats = NDArray[np.float64]
-RESAMPLES = 1000
 
 
 def precision_recall_f1(target: Bools, predicted: Bools) -> tuple[float, float, float]:
@@ -49,40 +45,21 @@ def brier(target: Bools, probability: Floats) -> float:
 
 def calibration_error(target: Bools, probability: Floats, bins: int = 10) -> float:
     """Average over equal-width bins, by their stories, the distance of the mean probability from the share that was true (ECE)."""
-    bin_of = np.minimum((probability * bins).astype(np.int64), bins - 1)
+    bin_of = bins_of(probability, bins)
     gaps = [abs(float(np.sum(probability[bin_of == number] - target[bin_of == number]))) for number in range(bins)]
     return sum(gaps) / len(target) if len(target) else 0.0
 
 
-def macro_f1(target: NDArray[Any], predicted: NDArray[Any], classes: int) -> float:
-    """Average F1 over classes 0 to classes - 1, targets and predictions being class indices; classes that occur in neither are left out."""
-    scores = [
-        precision_recall_f1(target == index, predicted == index)[2]
-        for index in range(classes)
-        if ((target == index) | (predicted == index)).any()
-    ]
-    return float(np.mean(scores)) if scores else 0.0
+def bins_of(probability: Floats, bins: int) -> NDArray[np.int64]:
+    """Give each probability its equal-width bin, 0 to bins - 1; one on a border belongs to the bin below it."""
+    return np.searchsorted(np.linspace(0, 1, bins + 1)[1:-1], probability)
 
 
-def micro_f1(target: Bools, predicted: Bools) -> float:
-    """F1 over all (story, topic) pairs together; shapes (stories, topics)."""
-    return precision_recall_f1(target.ravel(), predicted.ravel())[2]
-
-
-def example_f1(target: Bools, predicted: Bools) -> float:
-    """Average over stories of F1 between true and predicted topics, stories with neither left out; shapes (stories, topics)."""
-    sizes = target.sum(axis=1) + predicted.sum(axis=1)
-    some = sizes > 0
-    hits = (target & predicted).sum(axis=1)
-    return float(np.mean(2 * hits[some] / sizes[some])) if some.any() else 0.0
-
-
-def interval(figure: Callable[[NDArray[np.int64]], float], stories: int, seed: int = 0) -> tuple[float, float]:
-    """Give the 95 % percentile bootstrap interval of a figure over resampled story indices (Efron and Tibshirani 1993, ch. 13)."""
-    generator = np.random.Generator(np.random.PCG64(seed))
-    figures = [figure(generator.integers(0, stories, stories)) for _ in range(RESAMPLES)]
-    low, high = np.quantile(figures, [0.025, 0.975])
-    return float(low), float(high)
+def confusion(target: NDArray[np.int64], predicted: NDArray[np.int64], classes: int) -> NDArray[np.int64]:
+    """Count stories by true class (row) and predicted class (column), both 0 to classes - 1; shape (classes, classes)."""
+    inside = predicted >= 0
+    counts = np.bincount(target[inside] * classes + predicted[inside], minlength=classes**2)
+    return counts.reshape(classes, classes)
 
 
 def _ratio(part: float, whole: float) -> float:

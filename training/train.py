@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,15 +12,21 @@ from numpy.typing import NDArray
 
 from service.errors import CorpusError
 from service.model import artifact
+from service.model.artifact import Model
 from service.model.calibration import Floats, probabilities
 from service.model.tagger import Scores
-from training import card, evaluate
+from training import card
 from training.calibrate import calibrators, cross_fitted, least_of_tone, review_band
 from training.corpus import Corpus, too_few
-from training.crossval import Say, cross_validate
+from training.crossval import HeldOut, Say, cross_validate
+from training.evaluate import measure
 from training.export import arrays_of, describe, name_of, self_test
 from training.fit import Fitted, Settings
+from training.leakage import leakage, leaks
+from training.mistakes import worst_mistakes
+from training.outcome import outcome
 from training.prepare import prepare
+from training.report import Measured, measured_on, page_of, render
 from training.thresholds import Target
 
 ERROR = 0.05
@@ -28,13 +35,18 @@ RAREST = 0.01
 
 @dataclass(frozen=True, eq=False)
 class Trained:
-    """What training leaves behind: the parts of the artifact, its figures, and the fitted scikit-learn estimators."""
+    """What training leaves behind: the parts of the artifact, what was measured, the lexicon, and the fitted estimators."""
 
     manifest: dict[str, Any]
     arrays: dict[str, NDArray[Any]]
     terms: tuple[str, ...]
-    metrics: dict[str, Any]
+    measured: tuple[Measured, ...]
+    lexicon: Mapping[str, str]
     fitted: Fitted
+
+    @property
+    def metrics(self) -> dict[str, Any]:
+        return {one.name: one.figures for one in self.measured}
 
     def write(self, folder: Path) -> None:
         """Write the model folder. Raises ArtifactError."""
@@ -45,10 +57,12 @@ class Trained:
         return artifact.contents(self.manifest, self.arrays, self._files())
 
     def _files(self) -> dict[str, bytes]:
+        page = page_of(artifact.in_memory(self.manifest, self.arrays), self.terms, self.measured, self.lexicon)
         return {
             artifact.TERMS: "".join(f"{term}\n" for term in self.terms).encode(),
             artifact.METRICS: artifact.to_json(self.metrics),
             artifact.CARD: card.write(self.manifest, self.metrics, self.arrays["weights"], self.terms).encode(),
+            artifact.REPORT: render(page).encode(),
         }
 
 
@@ -69,11 +83,18 @@ def train(corpus: Corpus, settings: Settings, *, test: Corpus | None = None, say
     manifest["name"] = name_of(manifest, arrays)
     manifest["self_test"] = self_test(artifact.in_memory(manifest, arrays), prepared.counts.terms)
     model = artifact.in_memory(manifest, arrays)
-    honest = cross_fitted(held_out.decisions, corpus.targets, len(corpus.labels.topics))
-    metrics = {"cross_validation": evaluate.measure(model, corpus, Scores(held_out.decisions, honest, held_out.tokens))}
+    measured = [_cross_validated(model, corpus, held_out)]
     if test is not None:
-        metrics["test"] = evaluate.evaluate(model, test)
-    return Trained(manifest, arrays, prepared.counts.terms, metrics, fitted)
+        measured.append(measured_on("test", model, test, leakage=leakage(corpus, test, leaks(corpus, test))))
+    return Trained(manifest, arrays, prepared.counts.terms, tuple(measured), corpus.lexicon, fitted)
+
+
+def _cross_validated(model: Model, corpus: Corpus, held_out: HeldOut) -> Measured:
+    """Measure on the training corpus, by models and calibrators that have not seen the story at hand."""
+    honest = cross_fitted(held_out.decisions, corpus.targets, len(corpus.labels.topics))
+    scores = Scores(held_out.decisions, honest, held_out.tokens)
+    found = outcome(model, corpus, scores)
+    return Measured("cross_validation", measure(model, corpus, scores), worst_mistakes(found, corpus, held_out.model_of), corpus)
 
 
 def decide(corpus: Corpus, held_out: Scores, settings: Settings) -> dict[str, Any]:

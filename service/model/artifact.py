@@ -34,6 +34,7 @@ ARRAYS = "model.safetensors"
 TERMS = "terms.txt"
 METRICS = "metrics.json"
 CARD = "card.md"
+REPORT = "report.html"
 DTYPES = {"F64": np.float64, "I32": np.int32, "U64": np.uint64}
 SHAPES = {"table": 2, "weights": 2, "bias": 1, "fold_pages": 1, "fold_values": 1, "fold_expansions": 1}
 RETRAIN = "take a whole copy of the folder, or make it again with `conflict-training train`"

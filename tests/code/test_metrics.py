@@ -7,8 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from sklearn import metrics as oracle
+from sklearn.calibration import calibration_curve
 
-from training.metrics import average_precision, example_f1, interval, macro_f1, micro_f1, precision_recall_f1
+from training.bootstrap import interval, resampled_sums
+from training.metrics import average_precision, bins_of, brier, calibration_error, confusion, log_loss, precision_recall_f1
 from training.thresholds import best_f1_threshold
 
 scored = st.lists(st.tuples(st.booleans(), st.sampled_from([0.0, 0.1, 0.25, 0.5, 0.7, 0.9, 1.0])), min_size=1, max_size=60)
@@ -26,21 +28,22 @@ def test_precision_recall_f1_and_average_precision_equal_scikit_learns(rows: lis
         assert average_precision(target, probability) == 0
 
 
-@given(st.lists(st.tuples(st.integers(0, 2), st.integers(0, 2)), min_size=1, max_size=40))
-def test_macro_f1_equals_scikit_learns(rows: list[tuple[int, int]]) -> None:
+@given(scored)
+def test_brier_log_loss_and_calibration_error_equal_scikit_learns(rows: list[tuple[bool, float]]) -> None:
+    target, probability = np.array([row[0] for row in rows]), np.array([row[1] for row in rows])
+    assert brier(target, probability) == pytest.approx(oracle.brier_score_loss(target, probability, pos_label=True))
+    assert log_loss(target, probability) == pytest.approx(oracle.log_loss(target, probability, labels=[False, True]))
+    observed, predicted = calibration_curve(target, probability, n_bins=10)
+    sizes = np.array([(bins_of(probability, 10) == number).sum() for number in range(10)])
+    expected = np.sum(np.abs(observed - predicted) * sizes[sizes > 0]) / len(rows)
+    assert calibration_error(target, probability) == pytest.approx(expected)
+
+
+@given(st.lists(st.tuples(st.integers(0, 2), st.integers(-1, 2)), min_size=1, max_size=40))
+def test_the_confusion_matrix_equals_scikit_learns(rows: list[tuple[int, int]]) -> None:
     target, predicted = np.array([row[0] for row in rows]), np.array([row[1] for row in rows])
-    assert macro_f1(target, predicted, 3) == pytest.approx(oracle.f1_score(target, predicted, average="macro", zero_division=0))
-
-
-@given(st.lists(st.tuples(*[st.booleans()] * 6), min_size=1, max_size=30))
-def test_micro_and_example_f1_equal_scikit_learns(rows: list[tuple[bool, ...]]) -> None:
-    cells = np.array(rows)
-    target, predicted = cells[:, :3], cells[:, 3:]
-    assert micro_f1(target, predicted) == pytest.approx(oracle.f1_score(target, predicted, average="micro", zero_division=0))
-    some = target.any(axis=1) | predicted.any(axis=1)
-    if some.any():
-        expected = oracle.f1_score(target[some], predicted[some], average="samples", zero_division=0)
-        assert example_f1(target, predicted) == pytest.approx(expected)
+    expected = oracle.confusion_matrix(target, predicted, labels=[-1, 0, 1, 2])[1:, 1:]
+    np.testing.assert_array_equal(confusion(target, predicted, 3), expected)
 
 
 @given(scored)
@@ -56,6 +59,6 @@ def test_the_bootstrap_interval_covers_the_mean_about_as_often_as_it_says() -> N
     covered = 0
     for _ in range(100):
         sample = generator.random(80) < 0.6
-        low, high = interval(lambda rows, sample=sample: float(sample[rows].mean()), 80)
+        low, high = interval(resampled_sums(sample[:, None].astype(float))[:, 0] / 80)
         covered += low <= 0.6 <= high
     assert 88 <= covered <= 100

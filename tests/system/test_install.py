@@ -36,7 +36,7 @@ def run(*command: object, stdin: str = "", cwd: Path) -> str:
     return subprocess.run([*map(str, command)], input=stdin, capture_output=True, text=True, cwd=cwd, check=True).stdout
 
 
-@pytest.mark.parametrize("library", ["sklearn", "scipy", "joblib"])
+@pytest.mark.parametrize("library", ["sklearn", "scipy", "joblib", "matplotlib"])
 def test_the_environment_has_no_training_library(installed: Path, library: str, tmp_path: Path) -> None:
     found = run(installed / "python", "-c", f"import importlib.util as u; print(u.find_spec({library!r}))", cwd=tmp_path)
     assert found.strip() == "None"
@@ -47,6 +47,11 @@ def test_the_default_model_travels_with_the_wheel(installed: Path, tmp_path: Pat
         run(installed / "conflict-service", "classify", "-", "--json", stdin="Two soldiers killed in border clash", cwd=tmp_path)
     )
     assert "border_clash" in said["topics"]
+
+
+def test_the_templates_of_the_report_travel_with_the_wheel(installed: Path, tmp_path: Path) -> None:
+    code = "from importlib.resources import files; print(*sorted(file.name for file in (files('training') / 'templates').iterdir()))"
+    assert run(installed / "python", "-c", code, cwd=tmp_path).split() == ["report.css", "report.html", "report.js"]
 
 
 def test_the_library_tags_in_three_lines(installed: Path, tmp_path: Path) -> None:
