@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from service.errors import StoryError
+from service.model.furniture import blank_furniture
 
 SEPARATOR = "\n\n"
 
@@ -21,8 +22,9 @@ class Story:
 
     @property
     def joined(self) -> str:
-        """The text that tokens are taken from: the title, a blank line, the text."""
-        return f"{self.title}{SEPARATOR}{self.text}" if self.title else self.text
+        """The text that tokens are taken from: the title, a blank line, the text with its page furniture blanked."""
+        text = blank_furniture(self.text)
+        return f"{self.title}{SEPARATOR}{text}" if self.title else text
 
     def locate(self, start: int, end: int) -> tuple[str, int, int]:
         """Turn a span of `joined` into (field, start, end) of the caller's own field, in code points.

@@ -1,0 +1,45 @@
+"""Page furniture: lines that come with a text but are not the story, such as bylines, captions, credits and calls to subscribe.
+
+They are blanked, not cut, so that every span still indexes the caller's own string. Only whole lines of at most 200 characters are looked
+at: a line of the story itself is hardly ever so short and so worded.
+"""
+
+from __future__ import annotations
+
+import re
+
+LONGEST = 200
+FURNITURE = re.compile(
+    r"""
+    ^\W*(?i:                                                          # a line that begins so
+        (?:last\s)?(?:updated|modified)\b[^.]{0,40}\d
+      | image\s\d+\sof\s\d+
+      | (?:photo|photograph|picture|image|caption|credit|video)s?(?:\s(?:credit|source|by))?\s*[:/]
+      | share\sthis\b | sign\sup\b | subscribe\b | follow\sus\b | read\smore\b | get\sshort\surl\b
+      | (?:print|email|e-mail)\sthis\b | most\s(?:read|popular)\b | more\son\sthis\sstory\b
+      | related\s(?:stories|topics|articles|content|links)\b | advertisement\W*$ | comments?\W*\d*\W*$
+      | (?:additional\s)?(?:reporting|writing|editing)\sby\b | (?:we|this\s(?:site|page|website))\suses?\scookies\b
+      | all\srights\sreserved\b | copyright\b
+    )
+  | (?i:                                                              # a line that holds this
+        \bphoto(?:graph)?s?(?:\scredit)?\s*(?::|/|\bby\b) | \b(?:credit|caption|picture)\s*: | \bhandout\W*$
+      | \ball\srights\sreserved\b | \bgetty\simages\b | ©
+    )
+  | ^\s*(?:By|BY)\s(?:(?:[A-Z][\w.'’-]*|and|in|of),?\s*){1,8}$         # a byline
+    """,
+    re.VERBOSE,
+)
+
+
+def blank_furniture(text: str) -> str:
+    r"""Put spaces in the place of furniture; a text that is nothing else is left as it is.
+
+    >>> blank_furniture("Shells hit the post.\nPhoto: J. Smith/Agency")
+    'Shells hit the post.\n                      '
+    """
+    if "\n" not in text:
+        return text
+    lines = text.split("\n")
+    kept = [" " * len(line) if len(line) <= LONGEST and FURNITURE.search(line) else line for line in lines]
+    blanked = "\n".join(kept)
+    return text if blanked.isspace() else blanked
