@@ -12,8 +12,8 @@ import pytest
 from service.model.artifact import read
 from service.model.current import ENVIRONMENT
 from service.model.tagger import Tagger
-from training.corpus import Corpus, LabelledStory, read_corpus
-from training.fit import Settings
+from training.corpus.stories import Corpus, LabelledStory, read_corpus
+from training.fitting.fit import Settings
 from training.train import Trained, train
 
 ROOT = Path(__file__).parent.parent

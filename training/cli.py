@@ -14,9 +14,9 @@ from training import cli_models
 
 if TYPE_CHECKING:
     from service.model.artifact import Model
-    from training.corpus import Corpus
-    from training.fit import Settings
-    from training.report import Measured
+    from training.corpus.stories import Corpus
+    from training.fitting.fit import Settings
+    from training.report.page import Measured
 
 paths = click.Path(path_type=Path)
 lexicon_option = click.option(
@@ -41,8 +41,8 @@ for command in cli_models.COMMANDS:
 @says_errors
 def check(corpus: tuple[Path, ...], labels: Path | None) -> None:
     """Check a labelled corpus: every bad row by file and line, then what it holds. Exit code 1 when anything is wrong."""
-    from training.check import report
-    from training.corpus import read_corpus
+    from training.corpus.check import report
+    from training.corpus.stories import read_corpus
 
     lines, faults = report(read_corpus(corpus, labels))
     click.echo("\n".join(lines))
@@ -78,9 +78,9 @@ def train(
     Settings that are not fixed are searched by cross-validation; an interrupted search goes on where it was. The same corpus and settings
     give the same bytes.
     """
-    from training.corpus import read_corpus
-    from training.leakage import leaks, refuse
-    from training.table import table
+    from training.corpus.leakage import leaks, refuse
+    from training.corpus.stories import read_corpus
+    from training.evaluation.table import table
     from training.train import train as run
 
     stories = read_corpus(corpus, labels, lexicon=lexicon)
@@ -104,9 +104,9 @@ def _say(line: str) -> None:
 def _settings(stories: Corpus, corpus: Path, out: Path, budget: float, options: dict[str, Any]) -> Settings:
     """Take what is given by file and options; search the rest."""
     from service.errors import CorpusError
-    from training.corpus import beside, too_few
-    from training.search import Search
-    from training.settings import read_settings, settings_from
+    from training.corpus.stories import beside, too_few
+    from training.fitting.search import Search
+    from training.fitting.settings import read_settings, settings_from
 
     file = options["settings"] or beside(corpus).with_name("settings.json")
     given = read_settings(file) | {name: options[name] for name in ("target", "seed") if options[name] is not None}
@@ -122,7 +122,7 @@ def _settings(stories: Corpus, corpus: Path, out: Path, budget: float, options: 
 
 
 def _test(path: Path | None, stories: Corpus) -> Corpus | None:
-    from training.corpus import read_corpus
+    from training.corpus.stories import read_corpus
 
     return read_corpus([path], stories.labels, heads_may_lack=True) if path else None
 
@@ -148,9 +148,9 @@ def evaluate(
     written.
     """
     from service.model.artifact import read
-    from training.corpus import read_corpus
-    from training.report import measured_on
-    from training.table import table
+    from training.corpus.stories import read_corpus
+    from training.evaluation.table import table
+    from training.report.page import measured_on
 
     if strict and learnt is None:
         raise click.UsageError("--strict needs --train CORPUS to compare with")
@@ -164,7 +164,7 @@ def evaluate(
 
 
 def _leakage(model: Model, learnt: Corpus | None, measured: Corpus, strict: bool) -> dict[str, Any] | None:
-    from training.leakage import leakage, leaks, refuse
+    from training.corpus.leakage import leakage, leaks, refuse
 
     if learnt is None:
         return None
@@ -177,7 +177,7 @@ def _leakage(model: Model, learnt: Corpus | None, measured: Corpus, strict: bool
 
 
 def _write_report(model: Model, measured: Measured, learnt: Corpus | None, outputs: dict[str, Any]) -> None:
-    from training.report import page_of, read_learning_curve, write_page
+    from training.report.page import page_of, read_learning_curve, write_page
 
     curve = read_learning_curve(outputs["learning_curve"]) if outputs["learning_curve"] else ()
     write_page(outputs["report"], page_of(model, model.terms(), [measured], learnt.lexicon if learnt else {}, curve))

@@ -12,7 +12,7 @@ import click
 from service.cli import says_errors
 
 if TYPE_CHECKING:
-    from training.history import Move
+    from training.registry.history import Move
 
 paths = click.Path(path_type=Path)
 models_option = click.option(
@@ -34,10 +34,10 @@ def compare(old: Path, new: Path, files: tuple[Path, ...], flips: int, as_json: 
     Then the tags that flip, the terms whose weight moved most, stories per second measured in turns, and size on disk.
     """
     from service.model.artifact import read
-    from training.compare import compare as run
-    from training.compare import refuse_other_labels
-    from training.compared import describe
-    from training.corpus import read_corpus
+    from training.corpus.stories import read_corpus
+    from training.evaluation.compare import compare as run
+    from training.evaluation.compare import refuse_other_labels
+    from training.evaluation.compared import describe
 
     first, second = read(old), read(new)
     refuse_other_labels(first.labels, second.labels)
@@ -54,8 +54,8 @@ def models(folder: Path | None, as_json: bool) -> None:
     from dataclasses import asdict
 
     from service.model.current import current_name
-    from training.history import read_history
-    from training.registry import listed, models_in
+    from training.registry.history import read_history
+    from training.registry.models import listed, models_in
 
     place = models_in(folder)
     found = listed(place)
@@ -87,9 +87,9 @@ def promote(model: Path, files: tuple[Path, ...], on: tuple[Path, ...], why: str
     (p < 0.05 with more losses than gains) nor the 95 % bootstrap interval of the change of F1 (wholly below 0) may say so.
     FILES are further files for --on.
     """
-    from training.compared import table
-    from training.registry import check_promotion, models_in
-    from training.registry import promote as run
+    from training.evaluation.compared import table
+    from training.registry.models import check_promotion, models_in
+    from training.registry.models import promote as run
 
     if files and not on:
         raise click.UsageError("Files to compare on are given with --on.")
@@ -108,8 +108,8 @@ def promote(model: Path, files: tuple[Path, ...], on: tuple[Path, ...], why: str
 @says_errors
 def rollback(models: Path | None) -> None:
     """Go back to the model that was current before the last promotion. Again: to the one before that."""
-    from training.registry import models_in
-    from training.registry import rollback as run
+    from training.registry.models import models_in
+    from training.registry.models import rollback as run
 
     place = models_in(models)
     click.echo(_told(run(place)))
@@ -130,7 +130,7 @@ def verify(model: Path, files: tuple[Path, ...], retrain: tuple[Path, ...], labe
     said, and weights are compared to 1e-6.
     """
     from service.model.artifact import read
-    from training.verify import check
+    from training.registry.verify import check
 
     if (files or labels or test) and not retrain:
         raise click.UsageError("The corpus to train on is given with --retrain.")
@@ -142,8 +142,8 @@ def verify(model: Path, files: tuple[Path, ...], retrain: tuple[Path, ...], labe
 
 def _remake(model: Path, corpus: tuple[Path, ...], labels: Path | None, test: Path | None) -> None:
     from service.model.artifact import read
-    from training.corpus import read_corpus
-    from training.verify import TOLERANCE, remake
+    from training.corpus.stories import read_corpus
+    from training.registry.verify import TOLERANCE, remake
 
     stories = read_corpus(corpus, labels)
     measured = read_corpus([test], stories.labels, heads_may_lack=True) if test else None

@@ -15,19 +15,19 @@ from service.model import artifact
 from service.model.artifact import Model
 from service.model.calibration import Floats, probabilities
 from service.model.tagger import Scores
-from training import card
-from training.calibrate import calibrators, cross_fitted, least_of_tone, review_band
-from training.corpus import Corpus, too_few
-from training.crossval import HeldOut, Say, cross_validate
-from training.evaluate import measure
-from training.export import arrays_of, describe, name_of, self_test
-from training.fit import Fitted, Settings
-from training.leakage import leakage, leaks
-from training.mistakes import worst_mistakes
-from training.outcome import outcome
-from training.prepare import prepare
-from training.report import Measured, measured_on, page_of, render
-from training.thresholds import Target
+from training.corpus.leakage import leakage, leaks
+from training.corpus.stories import Corpus, too_few
+from training.evaluation.evaluate import measure
+from training.evaluation.outcome import outcome
+from training.fitting.calibrate import calibrators, cross_fitted, least_of_tone, review_band
+from training.fitting.crossval import HeldOut, Say, cross_validate
+from training.fitting.export import arrays_of, describe, name_of, self_test
+from training.fitting.fit import Fitted, Settings
+from training.fitting.prepare import prepare
+from training.fitting.thresholds import Target
+from training.report import card
+from training.report.mistakes import worst_mistakes
+from training.report.page import Measured, measured_on, page_of, render
 
 ERROR = 0.05
 RAREST = 0.01

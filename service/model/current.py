@@ -1,6 +1,6 @@
 """Which model of a models folder is current: the one that its pointer names, a small text file beside the models.
 
-The service only reads the pointer; `training.registry` moves it.
+The service only reads the pointer; `training.registry.models` moves it.
 """
 
 from __future__ import annotations

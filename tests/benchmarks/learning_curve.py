@@ -14,9 +14,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from service.model import artifact
-from training.corpus import Corpus, read_corpus
-from training.evaluate import evaluate
-from training.settings import read_settings, settings_from
+from training.corpus.stories import Corpus, read_corpus
+from training.evaluation.evaluate import evaluate
+from training.fitting.settings import read_settings, settings_from
 from training.train import train
 
 

@@ -15,8 +15,8 @@ from safetensors import safe_open
 
 from service.errors import ArtifactError
 from service.model import artifact, swap
-from training.corpus import Corpus
-from training.fit import Settings
+from training.corpus.stories import Corpus
+from training.fitting.fit import Settings
 from training.train import Trained, train
 
 Spoil = Callable[[Path], object]

@@ -13,7 +13,7 @@ from service.batch.score import added_columns, rejects_path, score_file
 from service.errors import FileError
 from service.model.story import Story
 from service.model.tagger import Tagger
-from training.corpus import Corpus
+from training.corpus.stories import Corpus
 
 
 def write_jsonl(path: Path, *lines: Any) -> Path:

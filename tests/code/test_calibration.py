@@ -19,13 +19,13 @@ from service.model import artifact
 from service.model.calibration import Isotonic, Sigmoid, from_json, probabilities
 from service.model.tagger import Tagger
 from tests.code.test_scoring import oracle_decisions
-from training.calibrate import calibrators, choose_calibrator, fit_calibrator, least_of_tone, review_band
-from training.corpus import Corpus
-from training.export import arrays_of, describe
-from training.fit import Settings
-from training.metrics import brier, calibration_error, log_loss, precision_recall_f1
-from training.prepare import prepare
-from training.thresholds import Target, best_f1_threshold, smooth_f1_threshold
+from training.corpus.stories import Corpus
+from training.evaluation.metrics import brier, calibration_error, log_loss, precision_recall_f1
+from training.fitting.calibrate import calibrators, choose_calibrator, fit_calibrator, least_of_tone, review_band
+from training.fitting.export import arrays_of, describe
+from training.fitting.fit import Settings
+from training.fitting.prepare import prepare
+from training.fitting.thresholds import Target, best_f1_threshold, smooth_f1_threshold
 from training.train import Trained
 
 

@@ -11,10 +11,10 @@ from scipy.stats import binomtest
 from sklearn.metrics import cohen_kappa_score
 
 from service.model.story import Story
-from training.agreement import agreement, cohen_kappa
-from training.check import report, unmarked_duplicates
-from training.corpus import Corpus, LabelledStory
-from training.lean import leaning_names, repeated_frames, wilson_low
+from training.corpus.agreement import agreement, cohen_kappa
+from training.corpus.check import report, unmarked_duplicates
+from training.corpus.lean import leaning_names, repeated_frames, wilson_low
+from training.corpus.stories import Corpus, LabelledStory
 
 
 def story(number: int, text: str, *topics: str, **extra: object) -> LabelledStory:

@@ -11,10 +11,10 @@ from service.errors import ModelError
 from service.model.artifact import Model, read
 from service.model.labels import LabelScheme
 from service.model.tagger import Tagger
-from training.compare import Flip, compare, moved_terms, pair, refuse_other_labels
-from training.compared import describe
-from training.corpus import Corpus
-from training.evaluate import evaluate
+from training.corpus.stories import Corpus
+from training.evaluation.compare import Flip, compare, moved_terms, pair, refuse_other_labels
+from training.evaluation.compared import describe
+from training.evaluation.evaluate import evaluate
 
 
 @pytest.fixture(scope="module")

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from service.errors import CorpusError, FileError, LabelSchemeError
-from training.check import report
-from training.corpus import Corpus, read_corpus, too_few
+from training.corpus.check import report
+from training.corpus.stories import Corpus, read_corpus, too_few
 
 SCHEME = {"topics": {"war": "war", "sport": "sport"}, "tone": {"good": "good", "bad": "bad"}}
 

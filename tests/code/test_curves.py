@@ -9,7 +9,15 @@ from hypothesis import strategies as st
 from sklearn import metrics as oracle
 from sklearn.calibration import calibration_curve
 
-from training.curves import COVERAGES, MOST, at_thresholds, error_by_coverage, precision_recall, precision_recall_points, reliability_points
+from training.evaluation.curves import (
+    COVERAGES,
+    MOST,
+    at_thresholds,
+    error_by_coverage,
+    precision_recall,
+    precision_recall_points,
+    reliability_points,
+)
 
 scored = st.lists(st.tuples(st.booleans(), st.sampled_from([0.0, 0.1, 0.25, 0.3, 0.5, 0.7, 0.9, 1.0])), min_size=1, max_size=60)
 

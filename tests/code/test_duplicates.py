@@ -6,9 +6,9 @@ import itertools
 
 import numpy as np
 
-from training.corpus import Corpus
-from training.duplicates import jaccard, near_duplicates, word_runs
-from training.split import folds, group_near_duplicates
+from training.corpus.duplicates import jaccard, near_duplicates, word_runs
+from training.corpus.stories import Corpus
+from training.fitting.split import folds, group_near_duplicates
 
 STORY = "Two soldiers were killed on the border on Tuesday when shells fired from the other side hit their post, the ministry said."
 

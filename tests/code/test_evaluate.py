@@ -12,13 +12,13 @@ from service.errors import CorpusError
 from service.model import artifact
 from service.model.story import Story
 from service.model.tagger import Tagger
-from training.corpus import Corpus, LabelledStory
-from training.evaluate import evaluate
-from training.leakage import leakage, leaks, refuse
-from training.outcome import flags, outcome
-from training.signature import signature_line
-from training.slices import grouped_dates, slices
-from training.table import table
+from training.corpus.leakage import leakage, leaks, refuse
+from training.corpus.stories import Corpus, LabelledStory
+from training.evaluation.evaluate import evaluate
+from training.evaluation.outcome import flags, outcome
+from training.evaluation.signature import signature_line
+from training.evaluation.slices import grouped_dates, slices
+from training.evaluation.table import table
 
 
 def dated(corpus: Corpus, column: str, values: list[object]) -> Corpus:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from service.errors import CorpusError, FileError
-from training.lexicon import find_lexicon, read_lexicon, shipped_lexicon
+from training.corpus.lexicon import find_lexicon, read_lexicon, shipped_lexicon
 
 
 def test_classes_and_words_are_read_and_comments_passed_over(tmp_path: Path) -> None:

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from sklearn import metrics as oracle
 from sklearn.calibration import calibration_curve
 
-from training.bootstrap import interval, resampled_sums
-from training.metrics import average_precision, bins_of, brier, calibration_error, confusion, log_loss, precision_recall_f1
-from training.thresholds import best_f1_threshold
+from training.evaluation.bootstrap import interval, resampled_sums
+from training.evaluation.metrics import average_precision, bins_of, brier, calibration_error, confusion, log_loss, precision_recall_f1
+from training.fitting.thresholds import best_f1_threshold
 
 scored = st.lists(st.tuples(st.booleans(), st.sampled_from([0.0, 0.1, 0.25, 0.5, 0.7, 0.9, 1.0])), min_size=1, max_size=60)
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from scipy.stats import binomtest, bootstrap
 from sklearn.metrics import f1_score
 
-from training.paired import PairedFigures, f1_difference_interval, mcnemar_exact, paired_figures
+from training.evaluation.paired import PairedFigures, f1_difference_interval, mcnemar_exact, paired_figures
 
 counts = st.integers(0, 300)
 

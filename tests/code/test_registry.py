@@ -13,9 +13,9 @@ import pytest
 from service.errors import ArtifactError, ConflictError, ModelError
 from service.model.artifact import read
 from service.model.current import current_name
-from training.corpus import Corpus
-from training.history import BY_HAND, HISTORY, Move, append, held, read_history, standing
-from training.registry import check_promotion, listed, promote, rollback
+from training.corpus.stories import Corpus
+from training.registry.history import BY_HAND, HISTORY, Move, append, held, read_history, standing
+from training.registry.models import check_promotion, listed, promote, rollback
 
 
 @pytest.fixture

@@ -14,9 +14,9 @@ from service.errors import CorpusError
 from service.model.evidence import contributions
 from service.model.story import Story
 from service.model.tagger import Tagger
-from training.corpus import Corpus
-from training.mistakes import LONGEST, shaded, word_weights
-from training.report import Page, measured_on, page_of, read_learning_curve, render
+from training.corpus.stories import Corpus
+from training.report.mistakes import LONGEST, shaded, word_weights
+from training.report.page import Page, measured_on, page_of, read_learning_curve, render
 from training.train import Trained
 
 HOSTILE = '<script>document.title = "run"</script><img src="http://127.0.0.1:9/x" onerror="document.title = 1"> border clash & "talks"'

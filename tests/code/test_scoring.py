@@ -17,10 +17,10 @@ from service.model.evidence import contributions
 from service.model.fold import fold_text
 from service.model.story import Story
 from service.model.tagger import Tagger
-from training.corpus import Corpus
-from training.export import arrays_of, describe
-from training.fit import Fitted, Settings
-from training.prepare import Prepared, prepare
+from training.corpus.stories import Corpus
+from training.fitting.export import arrays_of, describe
+from training.fitting.fit import Fitted, Settings
+from training.fitting.prepare import Prepared, prepare
 from training.train import Trained
 
 STRANGE = ["", "zzqq", "\x00", "border " * 5000, "BORDER clash\ud800", "x" * 200_000, "killed\u0301 in a border-clash; UN talks, UN talks"]

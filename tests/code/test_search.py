@@ -10,14 +10,14 @@ import numpy as np
 import pytest
 
 from service.errors import ConflictError
-from training import search as module
-from training.corpus import Corpus
-from training.crossval import cross_validate
-from training.fit import Settings
-from training.metrics import average_precision
-from training.prepare import prepare
-from training.search import Search, sample, score_path
-from training.settings import read_settings, settings_from
+from training.corpus.stories import Corpus
+from training.evaluation.metrics import average_precision
+from training.fitting import search as module
+from training.fitting.crossval import cross_validate
+from training.fitting.fit import Settings
+from training.fitting.prepare import prepare
+from training.fitting.search import Search, sample, score_path
+from training.fitting.settings import read_settings, settings_from
 
 FIXED = {"naive_bayes": 0.3, "balanced": False, "min_df": 2, "class_factor": 2.0}
 

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn import metrics as oracle
 
-from training.bootstrap import resampled_sums
-from training.tally import label_f1, tone_figures, tone_tally, topic_figures, topic_tally
+from training.evaluation.bootstrap import resampled_sums
+from training.evaluation.tally import label_f1, tone_figures, tone_tally, topic_figures, topic_tally
 
 topics = st.lists(st.tuples(*[st.booleans()] * 6), min_size=1, max_size=30)
 

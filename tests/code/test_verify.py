@@ -12,10 +12,10 @@ import pytest
 
 from service.errors import ModelError
 from service.model.artifact import Model, read
-from training.corpus import Corpus
-from training.fit import Settings
+from training.corpus.stories import Corpus
+from training.fitting.fit import Settings
+from training.registry.verify import check, remake
 from training.train import train
-from training.verify import check, remake
 
 
 @pytest.fixture(scope="module")

@@ -8,10 +8,10 @@ from collections import Counter
 import pytest
 
 from tests.conftest import DATASETS
-from training.agreement import agreement
-from training.check import unmarked_duplicates
-from training.corpus import Corpus, too_few
-from training.lean import leaning_names, repeated_frames
+from training.corpus.agreement import agreement
+from training.corpus.check import unmarked_duplicates
+from training.corpus.lean import leaning_names, repeated_frames
+from training.corpus.stories import Corpus, too_few
 
 COMBINATIONS = 8
 FEWEST_OF_A_COMBINATION = 150

@@ -10,16 +10,17 @@ import pytest
 
 from service.model import artifact
 from service.model.tagger import Tagger
-from tests.conftest import DEFAULT
-from training.corpus import Corpus
-from training.fit import Settings
+from tests.conftest import DATASETS, DEFAULT
+from training.corpus.stories import Corpus
+from training.fitting.settings import read_settings, settings_from
 from training.train import train
 
 
 @pytest.fixture(scope="module")
 def again(shipped_corpus: Corpus, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("again") / "default"
-    train(shipped_corpus, Settings()).write(folder)
+    settings = settings_from(read_settings(DATASETS / "settings.json"))
+    train(shipped_corpus, settings).write(folder)
     return folder
 
 

@@ -18,9 +18,9 @@ from service.model.artifact import read
 from service.model.current import current_name
 from tests.conftest import ROOT, write_corpus
 from tests.system.server import Server
-from training.corpus import Corpus
-from training.fit import Settings
-from training.history import HISTORY, read_history, standing
+from training.corpus.stories import Corpus
+from training.fitting.fit import Settings
+from training.registry.history import HISTORY, read_history, standing
 
 KILLED = -9
 
@@ -172,7 +172,7 @@ LOOP = """
 import sys
 from pathlib import Path
 from service.model.current import current_name
-from training.registry import check_promotion, promote, rollback
+from training.registry.models import check_promotion, promote, rollback
 models = Path(sys.argv[1])
 while True:
     if current_name(models) == "default":
@@ -201,7 +201,7 @@ def test_a_process_that_does_nothing_else_can_be_killed_and_read_at_any_moment(m
 SUICIDE = """
 import os, signal, sys
 from pathlib import Path
-from training.registry import check_promotion, promote, rollback
+from training.registry.models import check_promotion, promote, rollback
 models, left = Path(sys.argv[1]), int(sys.argv[2])
 def counted(call):
     def run(*args):

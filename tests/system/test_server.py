@@ -12,7 +12,7 @@ from service.model.story import Story
 from service.model.tagger import Tagger
 from tests.conftest import ROOT
 from tests.system.server import Server
-from training.corpus import Corpus
+from training.corpus.stories import Corpus
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,1 @@
+"""Labelled stories: reading them, and finding what in them would mislead a model."""

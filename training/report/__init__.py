@@ -1,0 +1,1 @@
+"""What a person reads about a model: the card and the report page."""
