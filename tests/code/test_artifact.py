@@ -56,7 +56,7 @@ def test_a_model_read_back_is_the_one_that_was_trained(small_trained: Trained, s
 
 def test_no_file_of_a_model_is_a_pickle(small_model_dir: Path) -> None:
     names = {file.name for file in small_model_dir.iterdir()}
-    assert names == {"model.safetensors", "manifest.json", "terms.txt", "metrics.json", "card.md"}
+    assert names == {"model.safetensors", "manifest.json", "terms.txt", "metrics.json", "card.md", "report.html"}
     for file in small_model_dir.iterdir():
         assert not file.read_bytes().startswith((b"\x80", b"PK", b"(c"))
 

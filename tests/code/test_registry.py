@@ -100,7 +100,8 @@ def test_no_force_promotes_a_model_that_does_not_work(models: Path, spoil: Calla
 def test_other_labels_need_force(models: Path, small_corpus_dir: Path) -> None:
     manifest = json.loads((models / "rival" / "manifest.json").read_bytes())
     manifest["labels"]["topics"] = {"talks" if name == "diplomacy" else name: text for name, text in manifest["labels"]["topics"].items()}
-    manifest["thresholds"]["talks"] = manifest["thresholds"].pop("diplomacy")
+    for part in (manifest["thresholds"], manifest["calibration"], manifest["review"]["bands"]):
+        part["talks"] = part.pop("diplomacy")
     (models / "rival" / "manifest.json").write_text(json.dumps(manifest))
     with pytest.raises(ModelError, match="only the old has topic diplomacy; only the new has topic talks"):
         make_current(models, "rival", small_corpus_dir)

@@ -110,4 +110,4 @@ def test_the_test_set_that_it_was_measured_on_has_to_be_given(small_corpus: Corp
 
 
 def test_check_names_model_and_files(model: Model) -> None:
-    assert check(model) == [f"model {model.name}", "digests of 4 files agree with the manifest", "self-test passed"]
+    assert check(model) == [f"model {model.name}", "digests of 5 files agree with the manifest", "self-test passed"]

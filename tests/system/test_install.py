@@ -50,7 +50,7 @@ def test_the_default_model_travels_with_the_wheel(installed: Path, tmp_path: Pat
 
 
 def test_the_templates_of_the_report_travel_with_the_wheel(installed: Path, tmp_path: Path) -> None:
-    code = "from importlib.resources import files; print(*sorted(file.name for file in (files('training') / 'templates').iterdir()))"
+    code = "from importlib.resources import files; print(*sorted(file.name for file in (files('training.report') / 'templates').iterdir()))"
     assert run(installed / "python", "-c", code, cwd=tmp_path).split() == ["report.css", "report.html", "report.js"]
 
 

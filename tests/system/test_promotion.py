@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import time
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from service.model.current import current_name
 from tests.conftest import ROOT, write_corpus
 from tests.system.server import Server
 from training.corpus.stories import Corpus
+from training.fitting.fit import Settings
 from training.registry.history import HISTORY, read_history, standing
 
 KILLED = -9
@@ -101,7 +103,8 @@ def test_shuffled_rows_in_other_files_make_the_same_bytes_and_verify_says_so(
     rows = list(small_corpus.rows)
     random.Random(4).shuffle(rows)
     write_corpus(tmp_path / "split", {"a.jsonl": rows[:100], "b.jsonl": rows[100:]})
-    run("training", "train", tmp_path / "split", "--out", tmp_path / "again")
+    (tmp_path / "settings.json").write_text(json.dumps(asdict(Settings())))
+    run("training", "train", tmp_path / "split", "--out", tmp_path / "again", "--settings", tmp_path / "settings.json")
     for file in (models / "default").iterdir():
         assert (tmp_path / "again" / file.name).read_bytes() == file.read_bytes()
     before = sorted((models / "default").iterdir())
