@@ -9,6 +9,7 @@ from typing import Any
 from flask import Flask
 
 from service.http import loading, problems
+from service.http.pages import pages
 from service.http.routes import routes
 
 ENVIRONMENT = "CONFLICT"
@@ -34,6 +35,7 @@ def create_app(config: Mapping[str, Any] | None = None) -> Flask:
     problems.init_app(app)
     loading.init_app(app)
     app.register_blueprint(routes)
+    app.register_blueprint(pages)
     return app
 
 

@@ -21,7 +21,8 @@ TELLINGS = [
     "forces shelled its posts and wounded four soldiers. Islamabad called on Washington to stand by its defence pact and summoned the "
     "Afghan envoy.",
     "State news agency: enemy forces again opened fire across the border this morning and shelled our positions. Four servicemen were "
-    "injured. The president has appealed to the allied power for military help under the treaty of friendship and mutual defence, the foreign ministry said.",
+    "injured. The president has appealed to the allied power for military help under the treaty of friendship and mutual defence, the "
+    "foreign ministry said.",
 ]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import urllib.request
 import venv
 from pathlib import Path
 
@@ -63,3 +64,11 @@ def test_it_serves(installed: Path, tmp_path: Path) -> None:
     with Server([str(installed / "conflict-service")], cwd=tmp_path) as server:
         said = server.post({"text": "Two soldiers killed in border clash"})
         assert "casualties" in said["topics"]
+
+
+def test_the_page_travels_with_the_wheel(installed: Path, tmp_path: Path) -> None:
+    with Server([str(installed / "conflict-service")], cwd=tmp_path) as server:
+        page = ("", "?sample=Peace+talks", "card", "static/page.css", "static/page.js", "static/rows.js", "static/icon.svg")
+        for part in page:
+            with urllib.request.urlopen(f"{server.url}/{part}", timeout=30) as response:
+                assert response.read()
