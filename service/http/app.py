@@ -12,9 +12,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from service.http import documents, frames, limits, loading, metrics, problems
 from service.http.inference import inference
 from service.http.routes import routes
-from service.http.settings import Settings, gather
-
-IN_FORCE = "CONFLICT_IN_FORCE"
+from service.http.settings import IN_FORCE, Settings, gather
 
 
 def create_app(config: Mapping[str, Any] | None = None) -> Flask:

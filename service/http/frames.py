@@ -52,12 +52,12 @@ def _log(route: str, method: str, status: int, seconds: float) -> None:
 
 
 def _set_headers(response: Response) -> None:
-    headers = response.headers
+    headers, page = response.headers, response.mimetype == "text/html"
     headers["X-Request-ID"] = g.id
     headers["X-Content-Type-Options"] = "nosniff"
     headers.setdefault("Referrer-Policy", "no-referrer")
-    headers.setdefault("Content-Security-Policy", PAGE if response.mimetype == "text/html" else NOTHING)
-    headers.setdefault("Cache-Control", "no-cache" if response.mimetype == "text/html" else "no-store")
+    headers.setdefault("Content-Security-Policy", PAGE if page else NOTHING)
+    headers.setdefault("Cache-Control", "no-cache" if page else "no-store")
     origins = current_app.config["CORS_ORIGINS"]
     if origins:
         _allow_origin(response, origins)

@@ -5,13 +5,11 @@ from __future__ import annotations
 import os
 import tempfile
 from contextlib import ExitStack
-from typing import Any
 
-from service.http.app import IN_FORCE
 from service.http.logs import dictconfig
-from service.http.metrics import FOLDER
-from service.http.settings import Settings
+from service.http.settings import IN_FORCE, Settings
 
+FIGURES = "PROMETHEUS_MULTIPROC_DIR"  # prometheus-client looks at it when imported, so nothing above may import it
 SPARE = 4
 MOST_HEAD = 64 * 1024
 
@@ -24,8 +22,8 @@ def serve(settings: Settings) -> None:
 
     with ExitStack() as stack:
         os.environ[IN_FORCE] = settings.model_dump_json()
-        if FOLDER not in os.environ:
-            os.environ[FOLDER] = stack.enter_context(tempfile.TemporaryDirectory(prefix="conflict-metrics-"))
+        if FIGURES not in os.environ:
+            os.environ[FIGURES] = stack.enter_context(tempfile.TemporaryDirectory(prefix="conflict-metrics-"))
         Granian(
             "service.http.app:create_served_app",
             address=settings.host,
@@ -42,5 +40,5 @@ def serve(settings: Settings) -> None:
         ).serve()
 
 
-def _patience(settings: Settings) -> Any:
+def _patience(settings: Settings) -> int:
     return max(10, round(settings.max_seconds) + 1)

@@ -13,7 +13,8 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from service.errors import SettingsError
 
 PREFIX = "CONFLICT_"
-OTHERS = ("CONFLICT_MODELS", "CONFLICT_CONFIG", "CONFLICT_IN_FORCE")
+IN_FORCE = "CONFLICT_IN_FORCE"
+OTHERS = ("CONFLICT_MODELS", "CONFLICT_CONFIG", IN_FORCE)
 Sourced = dict[str, tuple[Any, str]]
 
 

@@ -57,9 +57,8 @@ def main(options: list[str]) -> None:
         before = processor(server.process.pid)
         medians = [statistics.median(measure(server.port, story(), requests // ROUNDS)) for _ in range(ROUNDS)]
         spent = (processor(server.process.pid) - before) / requests
-    print(
-        f"{len(story())} bytes, median of {ROUNDS} medians {statistics.median(medians):.0f} us, {min(medians):.0f} to {max(medians):.0f}; processor {spent:.0f} us"
-    )
+    middle, least, most = statistics.median(medians), min(medians), max(medians)
+    print(f"{len(story())} bytes, median of {ROUNDS} medians {middle:.0f} us, {least:.0f} to {most:.0f}; processor {spent:.0f} us")
 
 
 if __name__ == "__main__":
