@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Callable
 from functools import wraps
@@ -14,6 +15,7 @@ import click
 from service.errors import ConflictError
 
 if TYPE_CHECKING:
+    from service.http.settings import Settings
     from service.model.story import Story
     from service.model.tagger import Tagger
 
@@ -82,20 +84,117 @@ def score(source: Path, output: Path, model: Path | None, prefix: str) -> None:
         sys.exit(REJECTED)
 
 
-@main.command()
-@model_option
-@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@click.option("--port", default=8000, show_default=True, type=click.IntRange(1, 65535), help="Port to listen on.")
-@click.option("--workers", default=1, show_default=True, type=click.IntRange(1, 256), help="Worker processes.")
-@says_errors
-def serve(model: Path | None, host: str, port: int, workers: int) -> None:
-    """Answer POST /classify over HTTP."""
-    from service.http.server import serve as run
-    from service.model.artifact import default_model, read
+def setting_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Add the flags that set the service; they reach the command as one mapping, `flags`, beside the path of the TOML file."""
 
-    folder = model or default_model()
-    read(model)
-    run(folder, host, port, workers)
+    @wraps(command)
+    def run(config: Path | None, settings: tuple[str, ...], **flags: Any) -> None:
+        command(config=config, flags=flags | _pairs(settings))
+
+    options = [
+        click.option("--config", type=click.Path(path_type=Path), envvar="CONFLICT_CONFIG", help="TOML file of settings."),
+        click.option("--model", help="Model folder; by default the current one, which is followed as it moves."),
+        click.option("--host", help="Address to listen on; 127.0.0.1 if nothing is said."),
+        click.option("--port", help="Port to listen on; 8000 if nothing is said."),
+        click.option("--workers", help="Worker processes; 1 if nothing is said."),
+        click.option("--keys-file", help="File of API keys, made by `keys new`."),
+        click.option("--insecure", is_flag=True, default=None, help="Allow an address that others reach without API keys."),
+        click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="Any setting that `config` shows; may be repeated."),
+    ]
+    for option in reversed(options):
+        run = option(run)
+    return run
+
+
+def _pairs(settings: tuple[str, ...]) -> dict[str, str]:
+    bad = [pair for pair in settings if "=" not in pair]
+    if bad:
+        raise click.BadParameter(f"{bad[0]!r} is not NAME=VALUE", param_hint="--set")
+    return {name.strip().replace("-", "_"): value for name, _, value in (pair.partition("=") for pair in settings)}
+
+
+@main.command()
+@setting_options
+@says_errors
+def serve(config: Path | None, flags: dict[str, Any]) -> None:
+    """Answer POST /classify over HTTP.
+
+    Settings come from the TOML file, then CONFLICT_... variables, then flags; `conflict-service config` shows them.
+    """
+    from service.http.server import serve as run
+    from service.model.artifact import read
+
+    settings = _settings(config, flags)
+    read(settings.model or None)
+    run(settings)
+
+
+@main.command()
+@setting_options
+@says_errors
+def config(config: Path | None, flags: dict[str, Any]) -> None:
+    """Print the settings in force, as a TOML file that would set them."""
+    from service.http.settings import to_toml
+
+    click.echo(to_toml(_settings(config, flags)))
+
+
+def _settings(config: Path | None, flags: dict[str, Any]) -> Settings:
+    from service.http.settings import gather, strangers
+
+    for name in strangers(os.environ):
+        click.echo(f"{name} in the environment is no setting; passed over", err=True)
+    return gather(config, os.environ, flags)
+
+
+@main.group()
+def keys() -> None:
+    """Make, show and end the API keys of a service."""
+
+
+keys_option = click.option(
+    "--file",
+    "path",
+    required=True,
+    envvar="CONFLICT_KEYS_FILE",
+    type=click.Path(path_type=Path),
+    help="File of keys; also CONFLICT_KEYS_FILE.",
+)
+
+
+@keys.command("new")
+@keys_option
+@click.option("--scope", "scopes", multiple=True, type=click.Choice(["classify", "read", "metrics"]), default=["classify", "read"])
+@click.option("--note", default="", help="Whom it is for.")
+@says_errors
+def keys_new(path: Path, scopes: tuple[str, ...], note: str) -> None:
+    """Make a key and print it, this once: the file holds only its digest."""
+    from service.http.keys import KeyFile
+
+    click.echo(KeyFile(path).new(note, scopes))
+
+
+@keys.command("list")
+@keys_option
+@says_errors
+def keys_list(path: Path) -> None:
+    """Show all keys: id, when made, scopes, note, and when revoked."""
+    from service.http.keys import KeyFile
+
+    for key in KeyFile(path).read().values():
+        end = f"revoked {key.revoked}" if key.revoked else "in use"
+        click.echo("\t".join((key.id, key.made, ",".join(key.scopes), end, key.note)))
+
+
+@keys.command("revoke")
+@keys_option
+@click.argument("id")
+@says_errors
+def keys_revoke(path: Path, id: str) -> None:
+    """End the key with this ID; a running service refuses it within a second."""
+    from service.http.keys import KeyFile
+
+    KeyFile(path).revoke(id)
 
 
 def read_story(data: bytes) -> Story:

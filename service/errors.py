@@ -40,3 +40,24 @@ class CorpusError(ConflictError):
         self.faults = list(faults)
         count = len(self.faults)
         super().__init__("\n".join([*self.faults, f"{count} fault{'s' if count != 1 else ''} found; mend or remove those rows"]))
+
+
+class SettingsError(ConflictError):
+    """The service's settings are not usable; `faults` holds every one, each with the place it came from."""
+
+    def __init__(self, faults: Sequence[str]) -> None:
+        self.faults = list(faults)
+        super().__init__("\n".join(self.faults))
+
+
+class KeysError(ConflictError):
+    """The file of API keys cannot be read, written or changed as asked."""
+
+
+class ServiceError(ConflictError):
+    """The HTTP service did not answer: `status` (0 when it was not reached), `detail`, and `errors`, (place, reason) pairs."""
+
+    def __init__(self, status: int, detail: str, errors: Sequence[tuple[str, str]] = ()) -> None:
+        self.status, self.detail, self.errors = status, detail, list(errors)
+        places = "".join(f"; {place}: {reason}" for place, reason in self.errors)
+        super().__init__(f"{status or 'not reached'}: {detail}{places}")

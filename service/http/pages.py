@@ -14,6 +14,7 @@ from werkzeug.exceptions import HTTPException, NotFound
 
 from service.answers import answer
 from service.errors import StoryError
+from service.http.limits import slot
 from service.http.loading import PATIENCE, served
 from service.http.markdown import render
 from service.http.problems import Problem
@@ -74,8 +75,7 @@ def card() -> str:
 def problem(error: Problem) -> Response:
     """Say on the page why there is no answer."""
     response = _failed(error.status, error.detail)
-    if error.retry_after is not None:
-        response.headers["Retry-After"] = str(error.retry_after)
+    response.headers.update(error.headers)
     return response
 
 
@@ -105,7 +105,8 @@ def _page(entry: Entry, shown: tuple[Shown, ...] = (), faults: list[str] | None 
 
 def _tag(entry: Entry) -> tuple[Shown, ...]:
     tagger = served().tagger(PATIENCE)
-    answers = answer(tagger, entry.asked, TERMS)
+    with slot():
+        answers = answer(tagger, entry.asked, TERMS)
     return tuple(show(tagger.model, story, said) for story, said in zip(entry.asked, answers, strict=True))
 
 

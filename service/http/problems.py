@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 
-from flask import Flask, Response, current_app
+from flask import Flask, Response, current_app, request
 from werkzeug.exceptions import HTTPException
 
 Faults = Sequence[tuple[str, str]]
@@ -15,9 +15,9 @@ Faults = Sequence[tuple[str, str]]
 class Problem(Exception):
     """A request that cannot be answered: status, one sentence, and (JSON pointer or parameter, reason) pairs."""
 
-    def __init__(self, status: HTTPStatus, detail: str, faults: Faults = (), *, retry_after: int | None = None) -> None:
+    def __init__(self, status: HTTPStatus, detail: str, faults: Faults = (), *, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(detail)
-        self.status, self.detail, self.faults, self.retry_after = status, detail, faults, retry_after
+        self.status, self.detail, self.faults, self.headers = status, detail, faults, headers or {}
 
 
 def init_app(app: Flask) -> None:
@@ -29,9 +29,13 @@ def init_app(app: Flask) -> None:
 
 def _problem(problem: Problem) -> Response:
     response = _respond(problem.status, problem.detail, problem.faults)
-    if problem.retry_after is not None:
-        response.headers["Retry-After"] = str(problem.retry_after)
+    response.headers.update(problem.headers)
     return response
+
+
+def try_later(status: HTTPStatus, detail: str, seconds: int) -> Problem:
+    """Make a problem that says after how many seconds to ask again."""
+    return Problem(status, detail, headers={"Retry-After": str(seconds)})
 
 
 def _http_exception(error: HTTPException) -> Response:
@@ -57,5 +61,12 @@ def _unexpected(error: Exception) -> Response:
 def _respond(status: HTTPStatus, detail: str, faults: Faults = ()) -> Response:
     document: dict[str, object] = {"type": "about:blank", "title": status.phrase, "status": status.value, "detail": detail}
     if faults:
-        document["errors"] = [{"pointer" if place.startswith("/") else "parameter": place, "detail": reason} for place, reason in faults]
+        document["errors"] = faults_json(faults)
+    if request.path.startswith("/v2"):
+        document["error"] = detail
     return Response(json.dumps(document) + "\n", status.value, mimetype="application/problem+json")
+
+
+def faults_json(faults: Faults) -> list[dict[str, str]]:
+    """Give (place, reason) pairs as the members of `errors`."""
+    return [{"pointer" if place.startswith("/") else "parameter": place, "detail": reason} for place, reason in faults]

@@ -3,26 +3,42 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
+import tempfile
+from contextlib import ExitStack
 
-from service.http.app import ENVIRONMENT
+from service.http.logs import dictconfig
+from service.http.settings import IN_FORCE, Settings
+
+FIGURES = "PROMETHEUS_MULTIPROC_DIR"  # prometheus-client looks at it when imported, so nothing above may import it
+SPARE = 4
+MOST_HEAD = 64 * 1024
 
 
-def serve(model: Path, host: str, port: int, workers: int) -> None:
+def serve(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT; requests in flight are finished first."""
     from granian import Granian
     from granian.constants import Interfaces
+    from granian.http import HTTP1Settings
 
-    os.environ[f"{ENVIRONMENT}_MODEL"] = str(model.resolve())
-    Granian(
-        "service.http.app:create_app",
-        address=host,
-        port=port,
-        interface=Interfaces.WSGI,
-        factory=True,
-        workers=workers,
-        blocking_threads=2,
-        websockets=False,
-        workers_kill_timeout=10,
-        respawn_failed_workers=True,
-    ).serve()
+    with ExitStack() as stack:
+        os.environ[IN_FORCE] = settings.model_dump_json()
+        if FIGURES not in os.environ:
+            os.environ[FIGURES] = stack.enter_context(tempfile.TemporaryDirectory(prefix="conflict-metrics-"))
+        Granian(
+            "service.http.app:create_served_app",
+            address=settings.host,
+            port=settings.port,
+            interface=Interfaces.WSGI,
+            factory=True,
+            workers=settings.workers,
+            blocking_threads=settings.concurrency + SPARE,
+            http1_settings=HTTP1Settings(header_read_timeout=round(settings.header_seconds * 1000), max_buffer_size=MOST_HEAD),
+            websockets=False,
+            workers_kill_timeout=_patience(settings),
+            respawn_failed_workers=True,
+            log_dictconfig=dictconfig(),
+        ).serve()
+
+
+def _patience(settings: Settings) -> int:
+    return max(10, round(settings.max_seconds) + 1)

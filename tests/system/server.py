@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 import subprocess
+import tempfile
 import time
 import urllib.error
 import urllib.request
@@ -24,17 +26,24 @@ class Server:
         self.log = ""
 
     def __enter__(self) -> Server:
-        self.process = subprocess.Popen(self.command, cwd=self.cwd, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        self.output = tempfile.TemporaryFile()  # a pipe that nobody reads would fill and hold the server up
+        self.process = subprocess.Popen(self.command, cwd=self.cwd, stdout=self.output, stderr=subprocess.STDOUT)
         deadline = time.monotonic() + 60
         while not self.ready():
-            assert self.process.poll() is None, self.process.communicate()[0]
+            assert self.process.poll() is None, self.printed()
             assert time.monotonic() < deadline, "the server was not ready within a minute"
             time.sleep(0.05)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.process.terminate()
-        self.log = self.process.communicate(timeout=30)[0]
+        self.process.wait(timeout=30)
+        self.log = self.printed()
+        self.output.close()
+
+    def printed(self) -> str:
+        """Read what the server has printed so far."""
+        return os.pread(self.output.fileno(), 1 << 30, 0).decode()
 
     def ready(self) -> bool:
         try:

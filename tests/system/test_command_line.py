@@ -111,7 +111,7 @@ def test_wrong_paths_are_errors_in_one_line(words: tuple[object, ...], message: 
 def test_every_command_is_described_by_help(room: str) -> None:
     said = run(room, "--help").stdout
     commands = {
-        "service": ("classify", "score", "serve"),
+        "service": ("classify", "score", "serve", "config", "keys"),
         "training": ("check", "train", "evaluate", "compare", "models", "promote", "rollback", "verify"),
     }[room]
     for command in commands:

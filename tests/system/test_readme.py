@@ -23,6 +23,8 @@ README = ROOT / "README.md"
 BLOCK = re.compile(r"```console\n\$ (?P<command>[^\n]*)\n(?P<printed>.*?)```", re.DOTALL)
 BLOCKS = [(match["command"], match["printed"]) for match in BLOCK.finditer(README.read_text("utf-8"))]
 
+EXAMPLES = re.findall(r"```python\n(.*?)```", README.read_text("utf-8"), re.DOTALL)
+
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Server]:
@@ -79,7 +81,8 @@ def test_commands_named_in_the_readme_exist() -> None:
         subprocess.run([sys.executable, "-m", room, command, "--help"], capture_output=True, cwd=ROOT, check=True)
 
 
-def test_the_library_example_runs() -> None:
-    [example] = re.findall(r"```python\n(.*?)```", README.read_text("utf-8"), re.DOTALL)
-    done = subprocess.run([sys.executable, "-c", example], capture_output=True, text=True, cwd=ROOT, check=True)
+@pytest.mark.parametrize("example", EXAMPLES, ids=range(len(EXAMPLES)))
+def test_the_library_examples_run(example: str, server: Server) -> None:
+    code = example.replace("http://127.0.0.1:8000", server.url)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
     assert "border_clash" in done.stdout

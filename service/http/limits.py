@@ -1,0 +1,90 @@
+"""Who may ask, how often, and how much at once."""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http import HTTPStatus
+from pathlib import Path
+
+from flask import Flask, current_app, g, request
+from limits import RateLimitItem, parse_many
+from limits.storage import storage_from_string
+from limits.strategies import FixedWindowRateLimiter
+
+from service.http.keys import KeyFile
+from service.http.problems import Problem, try_later
+
+EXTENSION = "conflict-limits"
+BUSY_FOR = 1
+SCOPES = {
+    **dict.fromkeys(("routes.classify", "routes.classify_v1", "inference.infer", "pages.tag"), "classify"),
+    **dict.fromkeys(("routes.labels", "routes.model", "inference.server", "inference.metadata", "pages.card"), "read"),
+    "metrics": "metrics",
+}
+
+
+class Limits:
+    """One worker's gate: API keys, rates, and the number of requests under way."""
+
+    def __init__(self, concurrency: int, keys: KeyFile | None, rates: list[RateLimitItem], storage: str) -> None:
+        self.slots = threading.BoundedSemaphore(concurrency)
+        self.keys, self.rates = keys, rates
+        self.limiter = FixedWindowRateLimiter(storage_from_string(storage)) if rates else None
+
+    def admit(self) -> None:
+        """Check the caller's key and rate. Raises Problem: 401, 403 or 429."""
+        scope = SCOPES.get(request.endpoint or "")
+        if scope is None or request.method == "OPTIONS":
+            return
+        caller = self._key(self.keys, scope) if self.keys else f"address:{request.remote_addr}"
+        g.caller = caller
+        if self.limiter and scope != "metrics":
+            self._count(self.limiter, caller)
+
+    def _key(self, keys: KeyFile, scope: str) -> str:
+        header = request.headers.get("Authorization", "")
+        token = request.headers.get("X-API-Key") or (header[7:].strip() if header[:7].lower() == "bearer " else "")
+        key = keys.find(token) if token else None
+        if key is None:
+            detail = "The API key is not known, or was revoked." if token else "Send an API key: Authorization: Bearer KEY."
+            raise Problem(HTTPStatus.UNAUTHORIZED, detail, headers={"WWW-Authenticate": "Bearer"})
+        if scope not in key.scopes:
+            raise Problem(HTTPStatus.FORBIDDEN, f"The API key {key.id} has not the scope {scope!r}.")
+        return f"key:{key.id}"
+
+    def _count(self, limiter: FixedWindowRateLimiter, caller: str) -> None:
+        for rate in self.rates:
+            if not limiter.hit(rate, caller):
+                seconds = max(1, math.ceil(limiter.get_window_stats(rate, caller).reset_time - time.time()))
+                raise try_later(HTTPStatus.TOO_MANY_REQUESTS, f"More than {rate} were asked.", seconds)
+
+
+@contextmanager
+def slot() -> Iterator[None]:
+    """Take one of the worker's places for as long as the work lasts. Raises Problem (503) when all are taken."""
+    slots = limits().slots
+    if not slots.acquire(blocking=False):
+        raise try_later(HTTPStatus.SERVICE_UNAVAILABLE, "All places are taken.", BUSY_FOR)
+    try:
+        yield
+    finally:
+        slots.release()
+
+
+def limits() -> Limits:
+    """Give the current app's gate."""
+    found: Limits = current_app.extensions[EXTENSION]
+    return found
+
+
+def init_app(app: Flask) -> None:
+    """Put the gate before every request."""
+    config = app.config
+    keys = KeyFile(Path(config["KEYS_FILE"])) if config["KEYS_FILE"] else None
+    rates = parse_many(config["RATE_LIMIT"]) if config["RATE_LIMIT"] else []
+    app.extensions[EXTENSION] = Limits(config["CONCURRENCY"], keys, rates, config["RATE_STORAGE"])
+    app.before_request(lambda: limits().admit())
