@@ -12,7 +12,6 @@ from pathlib import Path
 
 import pytest
 from flask.testing import FlaskClient
-from training.fit import Settings
 
 from service.http.app import create_app
 from service.http.loading import EXTENSION
@@ -22,7 +21,8 @@ from service.http.shown import percent
 from service.model.labels import LabelScheme
 from service.model.tagger import Tagger
 from tests.conftest import DEFAULT, ROOT
-from training.corpus import Corpus
+from training.corpus.stories import Corpus
+from training.fitting.fit import Settings
 from training.train import train
 
 HTTP = ROOT / "service" / "http"
