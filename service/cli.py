@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec
 
 import click
 
+from service.batch import command as batch
 from service.errors import ConflictError
 
 if TYPE_CHECKING:
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 P = ParamSpec("P")
 BAR = 20
-REJECTED = 3
 model_option = click.option("--model", type=click.Path(path_type=Path), help="Model folder; by default the current one.")
 
 
@@ -61,27 +60,7 @@ def classify(file: Any, model: Path | None, as_json: bool, terms: int) -> None:
     click.echo(json.dumps(said, ensure_ascii=False, indent=1) if as_json else describe(tagger, said))
 
 
-@main.command()
-@click.argument("source", metavar="IN", type=click.Path(path_type=Path))
-@click.argument("output", metavar="OUT", type=click.Path(path_type=Path))
-@model_option
-@click.option("--prefix", default="", help="Put before the names of added columns, such as predicted_.")
-@says_errors
-def score(source: Path, output: Path, model: Path | None, prefix: str) -> None:
-    """Tag every story of IN, a JSONL or CSV file, into OUT of the same kind.
-
-    Reads the columns title, text and id; keeps all columns and the order; adds topics, tone, a score per label, review, coverage and
-    model. Rows that cannot be scored go to OUT.rejects.jsonl, and the exit code is then 3.
-    """
-    import service
-    from service.batch.score import rejects_path, score_file
-
-    summary = score_file(service.load(model), source, output, prefix=prefix)
-    shares = "".join(f"; {label} {count / summary.stories:.0%}" for label, count in sorted(summary.labels.items()))
-    click.echo(f"{summary.stories} stories, {summary.rejects} rejects{shares}", err=True)
-    if summary.rejects:
-        click.echo(f"rejected rows: {rejects_path(output)}", err=True)
-        sys.exit(REJECTED)
+main.add_command(batch.score)
 
 
 def setting_options(command: Callable[..., None]) -> Callable[..., None]:

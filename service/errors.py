@@ -33,6 +33,22 @@ class FileError(ConflictError):
     """A file cannot be read or written as asked."""
 
 
+class ColumnError(FileError):
+    """A file's columns cannot be read or added to as asked."""
+
+
+class ExtraError(ConflictError):
+    """A library is absent that this use needs, and that an optional extra of the package brings."""
+
+    def __init__(self, module: str, extra: str) -> None:
+        self.module, self.extra = module, extra
+        library = module.partition(".")[0]
+        super().__init__(f"this needs {library}, which is not installed: pip install 'conflict-tagger[{extra}]'")
+
+    def __reduce__(self) -> tuple[type[ExtraError], tuple[str, str]]:
+        return type(self), (self.module, self.extra)
+
+
 class CorpusError(ConflictError):
     """A labelled corpus cannot be trained or evaluated on; `faults` holds every finding, one line each."""
 

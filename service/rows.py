@@ -4,15 +4,24 @@ from __future__ import annotations
 
 import csv
 import json
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 from service.errors import FileError
 from service.model.story import kind
+
+LONGEST_FIELD = 1 << 25  # characters; a quote that is never closed then costs one row, not the memory
+
+
+class CsvRecord(NamedTuple):
+    """Cells of a CSV file and the line they begin on, from 1; or the fault why they cannot be told apart."""
+
+    line: int
+    cells: list[str]
+    fault: str = ""
 
 
 @dataclass(frozen=True)
@@ -51,8 +60,9 @@ def opened(path: Path) -> Iterator[BinaryIO]:
         raise FileError(f"{path}: cannot be read: {error.strerror}") from error
 
 
-def _read_jsonl(name: str, file: BinaryIO) -> Iterator[Row]:
-    for number, line in enumerate(file, 1):
+def jsonl_rows(name: str, lines: Iterable[bytes], first: int = 1) -> Iterator[Row]:
+    """Read the rows of lines, the first of which is the file's line `first`; blank lines are passed over."""
+    for number, line in enumerate(lines, first):
         if line.strip():
             yield _jsonl_row(name, number, line.removeprefix(b"\xef\xbb\xbf") if number == 1 else line)
 
@@ -96,47 +106,71 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return record
 
 
-def _read_csv(name: str, file: BinaryIO) -> Iterator[Row]:
-    csv.field_size_limit(sys.maxsize)
-    lines = (line.decode("utf-8-sig" if number == 0 else "utf-8", "surrogateescape") for number, line in enumerate(file))
-    reader = csv.reader(lines, strict=True)
-    header: list[str] | None = None
+def csv_records(lines: Iterable[bytes], first: int = 1) -> Iterator[CsvRecord]:
+    """Read the records of lines, the first of which is the file's line `first`; after what is no CSV, reading goes on."""
+    csv.field_size_limit(LONGEST_FIELD)
+    texts = (line.decode("utf-8-sig" if number == 1 else "utf-8", "surrogateescape") for number, line in enumerate(lines, first))
+    reader = csv.reader(texts, strict=True)
     while True:
-        first = reader.line_num + 1
+        begins = first + reader.line_num
         try:
-            cells = next(reader)
+            yield CsvRecord(begins, next(reader))
         except StopIteration:
             return
         except csv.Error as error:
-            yield Row(name, first, None, f"not CSV: {error}")
-            continue
-        if header is None:
-            header = cells
-            fault = _header_fault(header)
-            if fault:
-                raise FileError(f"{name}:{first}: {fault}")
-        elif cells:
-            yield _csv_row(name, first, header, cells)
+            yield CsvRecord(begins, [], f"not CSV: {error}")
+
+
+def csv_header(name: str, records: Iterator[CsvRecord]) -> list[str] | None:
+    """Take the header off the records; None for a file without a line. Raises FileError when it is not usable."""
+    header = next(records, None)
+    if header is None:
+        return None
+    fault = header.fault or _header_fault(header.cells)
+    if fault:
+        raise FileError(f"{name}:{header.line}: {fault}")
+    return header.cells
+
+
+def csv_rows(name: str, records: Iterable[CsvRecord], header: Sequence[str]) -> Iterator[Row]:
+    """Read the rows of records under a header; blank lines are passed over."""
+    for record in records:
+        if record.fault:
+            yield Row(name, record.line, None, record.fault)
+        elif record.cells:
+            yield _csv_row(name, record.line, header, record.cells)
+
+
+def _read_csv(name: str, lines: Iterable[bytes]) -> Iterator[Row]:
+    records = csv_records(lines)
+    header = csv_header(name, records)
+    if header is not None:
+        yield from csv_rows(name, records, header)
 
 
 def _header_fault(header: list[str]) -> str:
     twice = [column for column in header if header.count(column) > 1]
     if twice:
         return f"the column {twice[0]!r} stands twice in the header"
-    return "" if _is_utf8("".join(header)) else "the header is not UTF-8"
+    return "" if is_utf8("".join(header)) else "the header is not UTF-8"
 
 
-def _csv_row(name: str, line: int, header: list[str], cells: list[str]) -> Row:
+def _csv_row(name: str, line: int, header: Sequence[str], cells: list[str]) -> Row:
     if len(cells) != len(header):
         return Row(name, line, None, f"{len(cells)} cells, but the header has {len(header)} columns")
-    bad = [column for column, cell in zip(header, cells, strict=True) if not _is_utf8(cell)]
+    bad = [column for column, cell in zip(header, cells, strict=True) if not is_utf8(cell)]
     if bad:
         return Row(name, line, None, f"not UTF-8 in column {bad[0]!r}")
     return Row(name, line, dict(zip(header, cells, strict=True)))
 
 
-def _is_utf8(text: str) -> bool:
-    return not any("\udc80" <= char <= "\udcff" for char in text)
+def is_utf8(text: str) -> bool:
+    """Say whether text can be written as UTF-8: lone surrogates cannot."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
-READERS: dict[str, Callable[[str, BinaryIO], Iterator[Row]]] = {".jsonl": _read_jsonl, ".csv": _read_csv}
+READERS: dict[str, Callable[[str, Iterable[bytes]], Iterator[Row]]] = {".jsonl": jsonl_rows, ".csv": _read_csv}

@@ -1,156 +1,163 @@
-"""Score a file: read in chunks, tag, write in the same order; the output appears whole or not at all."""
+"""Files scored: sources are cut into chunks, chunks tagged into parts, parts joined into the output. What is done is never done twice.
+
+sources -> chunks -> (rows -> stories -> tags -> parts, in other processes) -> output
+"""
 
 from __future__ import annotations
 
-import csv
-import json
-import os
+import shutil
+import sys
+import tempfile
+import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
-from itertools import chain, islice
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Protocol
 
-from service.errors import FileError, StoryError
-from service.model.artifact import Model
-from service.model.story import Story
-from service.model.tagger import Tagger, Tags
-from service.rows import READERS, Row, read_rows
+from service.batch import cluster, journal, output, pool
+from service.batch.chunks import Chunk, cut
+from service.batch.compression import BROKEN, decompressed
+from service.batch.job import Job, Options, describe, make_job
+from service.batch.sources import STDIO, Kind, Source, find_sources
+from service.batch.tagging import Receipt
+from service.errors import FileError
+from service.rows import opened
 
-CHUNK = 1000
-Record = dict[str, Any]
+
+class Watcher(Protocol):
+    """Hears how far a run is: bytes of input done, of how many (0: not known), and stories."""
+
+    def __call__(self, done: int, total: int, stories: int) -> object: ...
 
 
 @dataclass
 class Summary:
-    """What a run did: stories scored, rows rejected, and how many stories got each label."""
+    """What a run did: stories scored, rows rejected, stories per label. `earlier`: stories that were done when this run went on."""
 
     stories: int = 0
     rejects: int = 0
+    earlier: int = 0
+    seconds: float = 0.0
     labels: Counter[str] = field(default_factory=Counter)
 
+    @property
+    def rate(self) -> float:
+        """Stories a second of this run."""
+        return (self.stories - self.earlier) / max(self.seconds, 1e-9)
 
-def added_columns(model: Model, prefix: str) -> list[str]:
-    """Name the columns that scoring adds, in their order."""
-    heads = [name for name, labels in (("topics", model.labels.topics), ("tone", model.labels.tones)) if labels]
-    return [prefix + name for name in (*heads, *(f"score_{label}" for label in model.labels.columns), "review", "coverage", "model")]
+    def add(self, receipt: Receipt) -> None:
+        self.stories += receipt.stories
+        self.rejects += receipt.rejects
+        self.labels.update(receipt.labels)
 
 
-def rejects_path(output: Path) -> Path:
-    """Say where the rows go that could not be scored."""
-    return output.with_name(output.name + ".rejects.jsonl")
+@dataclass(frozen=True)
+class How:
+    """How a run is done, which changes nothing in its output. processes: None for one per core. dask: a scheduler's address."""
+
+    processes: int | None = None
+    dask: str | None = None
+    restart: bool = False
+    watch: Watcher = lambda done, total, stories: None
+
+    def work(self, job: Job, chunks: Iterator[Chunk], folder: Path) -> Iterator[tuple[Chunk, Receipt]]:
+        if self.dask is not None:
+            return cluster.work(job, chunks, folder, self.dask)
+        return pool.work(job, chunks, folder, self.processes or pool.cores())
 
 
-def score_file(tagger: Tagger, source: Path, output: Path, *, prefix: str = "") -> Summary:
-    """Score `source` into `output`, both JSONL or both CSV; rows keep their columns and order.
+def score_files(
+    inputs: Sequence[str],
+    out: str,
+    *,
+    model: str | Path | None = None,
+    options: Options | None = None,
+    how: How | None = None,
+) -> Summary:
+    """Score files, folders, globs or `-` (standard input) into a file or `-`; rows keep their order.
 
-    A row that cannot be scored goes to `rejects_path(output)` with its place and the reason.
-    Raises FileError when a file cannot be used, or a column of the input bears the name of one that is added.
+    A row that cannot be scored goes to `rejects_path(out)`, or to standard error when `out` is `-`. An unfinished run into the same file is
+    gone on with. Raises FileError, ColumnError, ArtifactError or ExtraError.
     """
-    if source.suffix.lower() != output.suffix.lower() or source.suffix.lower() not in READERS:
-        raise FileError(f"{source} to {output}: both must end alike, in {' or '.join(READERS)}")
-    if output.exists() and output.samefile(source):
-        raise FileError(f"{output}: is the input too; give another file for the output")
-    names = added_columns(tagger.model, prefix)
-    summary = Summary()
-    try:
-        with ExitStack() as stack:
-            rejects = _Rejects(stack, rejects_path(output))
-            records = _scored(tagger, read_rows(source), names, summary, rejects)
-            WRITERS[output.suffix.lower()](stack.enter_context(_whole(output)), records)
-    except OSError as error:
-        raise FileError(f"{error.filename or output}: {error.strerror}") from error
+    how, options, begun = how or How(), options or Options(), time.perf_counter()
+    sources = find_sources(inputs, out, options.streamed)
+    kind = Kind.of(out, options.streamed or _format_of(sources))
+    job = make_job(model, options, kind.format)
+    summary = _stream(job, sources, how) if out == STDIO else _into_file(job, sources, Path(out).absolute(), kind, how)
+    summary.seconds = time.perf_counter() - begun
     return summary
 
 
-def _scored(tagger: Tagger, rows: Iterator[Row], names: list[str], summary: Summary, rejects: _Rejects) -> Iterator[Record]:
-    while chunk := list(islice(rows, CHUNK)):
-        good = list(_readable(chunk, names, summary, rejects))
-        tags = tagger.tag([story for _, story in good])
-        for (record, _), found in zip(good, tags, strict=True):
-            summary.stories += 1
-            summary.labels.update([*found.topics, *([found.tone] if found.tone else [])])
-            yield record | dict(zip(names, _values(tagger.model, found), strict=True))
+def _format_of(sources: Sequence[Source]) -> str | None:
+    formats = {source.kind.format for source in sources}
+    return formats.pop() if len(formats) == 1 else None
 
 
-def _readable(rows: Iterable[Row], names: list[str], summary: Summary, rejects: _Rejects) -> Iterator[tuple[Record, Story]]:
-    for row in rows:
-        if row.record is None:
-            rejects.write(row, row.fault)
-            summary.rejects += 1
-            continue
-        taken = [name for name in names if name in row.record]
-        if taken:
-            raise FileError(f"{row.place}: has a column {taken[0]!r} already; give --prefix, such as --prefix predicted_")
+def _into_file(job: Job, sources: Sequence[Source], out: Path, kind: Kind, how: How) -> Summary:
+    if out.is_dir():
+        raise FileError(f"{out}: is a folder; name a file for the output")
+    with journal.opened(journal.parts_folder(out), describe(job, sources, kind), restart=how.restart) as parts:
+        run = _Run(job, how, parts.folder)
+        for receipt in parts.receipts():
+            run.summary.add(receipt)
+        run.summary.earlier = run.summary.stories
+        for receipt in run.receipts(sources, parts.missing):
+            parts.record(receipt)
+        output.join(parts.folder, parts.receipts(), job.columns, out, kind)
+        parts.discard()
+    return run.summary
+
+
+def _stream(job: Job, sources: Sequence[Source], how: How) -> Summary:
+    if how.dask is not None:
+        raise FileError(f"{STDIO}: the workers of a cluster need an output file that they all see")
+    with tempfile.TemporaryDirectory(prefix="conflict-score.") as space:
+        run = _Run(job, how, Path(space))
+        stream = output.Stream(Path(space), job.columns, job.format, sys.stdout.buffer, sys.stderr.buffer.write)
+        for receipt in run.receipts(sources, iter):
+            stream.add(receipt)
+    return run.summary
+
+
+class _Run:
+    """Sources cut, what is missing worked on, and what is done added up. `done`: bytes of input, without those at work."""
+
+    def __init__(self, job: Job, how: How, folder: Path) -> None:
+        self.job, self.how, self.folder = job, how, folder
+        self.summary, self.done = Summary(), 0
+
+    def receipts(self, sources: Sequence[Source], missing: Callable[[Iterator[Chunk]], Iterator[Chunk]]) -> Iterator[Receipt]:
+        """Give the receipt of each missing chunk as it gets done, in any order."""
+        total = sum(source.size for source in sources)
+        plain = [_unpacked(source, self.folder, number) for number, source in enumerate(sources)]
+        for chunk, receipt in self.how.work(self.job, self._begun(missing(self._cut(plain))), self.folder):
+            self.summary.add(receipt)
+            self.done += chunk.share
+            yield receipt
+            self.how.watch(self.done, total, self.summary.stories)
+
+    def _cut(self, sources: Sequence[Source]) -> Iterator[Chunk]:
+        for chunk in cut(sources):
+            if chunk.header is not None:
+                self.job.columns.check_header(chunk.header, chunk.file)
+            self.done += chunk.share
+            yield chunk
+
+    def _begun(self, chunks: Iterator[Chunk]) -> Iterator[Chunk]:
+        for chunk in chunks:
+            self.done -= chunk.share
+            yield chunk
+
+
+def _unpacked(source: Source, folder: Path, number: int) -> Source:
+    """Lay the plain content of a compressed Parquet file beside the parts. Raises FileError when it is not whole."""
+    if source.kind.format != "parquet" or not source.kind.compression or source.path is None:
+        return source
+    path = folder / f"input-{number}.parquet"
+    with opened(source.path) as raw, path.open("wb") as file:
         try:
-            yield row.record, Story.from_record(row.record)
-        except StoryError as error:
-            rejects.write(row, str(error))
-            summary.rejects += 1
-
-
-def _values(model: Model, tags: Tags) -> Iterator[Any]:
-    if model.labels.topics:
-        yield list(tags.topics)
-    if model.labels.tones:
-        yield tags.tone
-    scores = {**tags.topic_scores, **tags.tone_scores}
-    yield from (scores.get(label) for label in model.labels.columns)
-    yield from (list(tags.review), tags.coverage, model.name)
-
-
-class _Rejects:
-    """The file of rejected rows, made when the first one comes; one left by an earlier run is removed."""
-
-    def __init__(self, stack: ExitStack, path: Path) -> None:
-        self.stack, self.path = stack, path
-        self.file: TextIO | None = None
-        path.unlink(missing_ok=True)
-
-    def write(self, row: Row, reason: str) -> None:
-        if self.file is None:
-            self.file = self.stack.enter_context(self.path.open("w", encoding="utf-8", newline="\n"))
-        self.file.write(json.dumps({"file": row.file, "line": row.line, "reason": reason}) + "\n")
-
-
-@contextmanager
-def _whole(path: Path) -> Iterator[TextIO]:
-    """Write under a temporary name; the file gets its own name when all of it is on disk."""
-    part = path.with_name(f".{path.name}.part")
-    try:
-        with part.open("w", encoding="utf-8", newline="") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
-
-
-def _write_jsonl(file: TextIO, records: Iterator[Record]) -> None:
-    for record in records:
-        line = json.dumps(record, ensure_ascii=False)
-        file.write((line if line.isprintable() or _is_utf8(line) else json.dumps(record)) + "\n")
-
-
-def _is_utf8(text: str) -> bool:
-    return not any("\ud800" <= char <= "\udfff" for char in text)
-
-
-def _write_csv(file: TextIO, records: Iterator[Record]) -> None:
-    first = next(records, None)
-    if first is None:
-        return
-    writer = csv.DictWriter(file, list(first), lineterminator="\n")
-    writer.writeheader()
-    for record in chain([first], records):
-        writer.writerow({name: _cell(value) for name, value in record.items()})
-
-
-def _cell(value: Any) -> Any:
-    return ";".join(value) if isinstance(value, list) else value
-
-
-WRITERS: dict[str, Callable[[TextIO, Iterator[Record]], None]] = {".jsonl": _write_jsonl, ".csv": _write_csv}
+            shutil.copyfileobj(decompressed(raw, source.kind.compression), file, 1 << 20)
+        except BROKEN as error:
+            raise FileError(f"{source.name}: cannot be read: {error}") from error
+    return replace(source, unpacked=path)

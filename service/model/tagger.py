@@ -5,17 +5,23 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from service.errors import ArtifactError
+from service.extras import imported
 from service.model import kernel
 from service.model.artifact import Model
 from service.model.calibration import probabilities
 from service.model.review import NO_KNOWN_WORDS
 from service.model.story import Story
 from service.model.tokens import encode, grow, token_space
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 SELF_TEST_TOLERANCE = 1e-9
 
@@ -68,6 +74,18 @@ class Tagger:
             self._tags(story.id, row, share) for story, row, share in zip(stories, scores.probabilities.tolist(), coverage, strict=True)
         ]
 
+    def tag_arrow(self, table: Any, *, title: str = "title", text: str = "text", prefix: str = "") -> pa.Table:
+        """Tag a pyarrow RecordBatch or Table, or what gives itself as one: a Table with its columns and those of `columns.added_columns`.
+
+        A row without title and text gets no tags, and `no_known_words` in `review`. Raises ColumnError when the text's column is absent or
+        holds no text, or an added name is taken; ExtraError without pyarrow.
+        """
+        return _arrow().tag_table(self, table, title=title, text=text, prefix=prefix)
+
+    def tag_frame(self, frame: Any, *, title: str = "title", text: str = "text", prefix: str = "") -> Any:
+        """Tag a pandas or polars DataFrame, giving one of the same kind, with its index. Rows and errors are as with `tag_arrow`."""
+        return _arrow().tag_frame(self, frame, title=title, text=text, prefix=prefix)
+
     def score(self, texts: Sequence[str]) -> Scores:
         """Score a batch of joined texts: decision scores, and probabilities per label."""
         columns = len(self.model.labels.columns)
@@ -107,3 +125,8 @@ class Tagger:
         tone = max(tone_scores, key=tone_scores.__getitem__) if tone_scores else None
         review = tuple(self.model.review.reasons(topic_scores, tone_scores, coverage))
         return Tags(key, topics, tone, topic_scores, tone_scores, review, coverage)
+
+
+def _arrow() -> Any:
+    imported("pyarrow", "batch")
+    return import_module("service.model.arrow")

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
+import pty
+import re
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -92,6 +96,39 @@ def test_score_says_in_its_exit_code_that_rows_were_rejected(tmp_path: Path) -> 
     said = run("service", "score", tmp_path / "in.jsonl", tmp_path / "out.jsonl", code=3).stderr
     assert "1 stories, 1 rejects" in said
     assert len((tmp_path / "out.jsonl").read_text().splitlines()) == 1
+
+
+@pytest.mark.parametrize(("source", "head"), [("jsonl", '{"text": "Two killed"'), ("csv", "text,topics,")])
+def test_score_reads_and_writes_pipes(source: str, head: str) -> None:
+    rows = '{"text": "Two killed"}\n{}\n' if source == "jsonl" else 'text\nTwo killed\n" "\n'
+    done = run("service", "score", "-", "-", "--format", source, stdin=rows, code=3)
+    assert done.stdout.startswith(head)
+    assert len(done.stdout.splitlines()) == (1 if source == "jsonl" else 2)
+    reject = json.loads(done.stderr.splitlines()[0])
+    assert (reject["file"], reject["line"]) == ("-", 2 if source == "jsonl" else 3)
+
+
+def test_score_of_a_pipe_that_closes_early_ends_quietly(tmp_path: Path) -> None:
+    (tmp_path / "in.jsonl").write_text('{"text": "Two killed at the border"}\n' * 20_000)
+    line = f"{sys.executable} -m service score {tmp_path / 'in.jsonl'} - | head -1"
+    done = subprocess.run(["bash", "-c", line], capture_output=True, text=True, cwd=ROOT, timeout=300, check=True)
+    assert len(done.stdout.splitlines()) == 1
+    assert done.stderr == ""
+
+
+def test_score_shows_a_bar_with_the_rate_on_a_terminal_only(tmp_path: Path) -> None:
+    (tmp_path / "in.jsonl").write_text('{"text": "Two killed at the border"}\n' * 10_000)
+    words = [sys.executable, "-m", "service", "score", str(tmp_path / "in.jsonl"), str(tmp_path / "out.jsonl")]
+    assert len(subprocess.run(words, capture_output=True, text=True, cwd=ROOT, check=True).stderr.splitlines()) == 1
+    ours, theirs = pty.openpty()
+    run = subprocess.Popen(words, stderr=theirs, cwd=ROOT)
+    os.close(theirs)
+    shown = b""
+    with suppress(OSError):
+        while more := os.read(ours, 4096):
+            shown += more
+    assert run.wait(timeout=300) == 0
+    assert re.search(rb"100%.* 10,000 stories, [\d,]+ stories/s", shown)
 
 
 @pytest.mark.parametrize(

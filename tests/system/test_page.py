@@ -15,7 +15,7 @@ import pytest
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.keys import Keys
 
-from service.batch.score import score_file
+from service.batch.score import score_files
 from service.model.tagger import Tagger
 from service.rows import read_rows
 from tests.conftest import ROOT
@@ -242,7 +242,7 @@ def test_a_dropped_file_is_tagged_as_the_command_line_does_it(browser: Browser, 
     assert len([url for url in browser.requests if url.endswith("/classify")]) >= 2
     browser.one("a.download").click()
     expected = tmp_path / "expected.jsonl"
-    score_file(default_tagger, source, expected)
+    score_files([str(source)], str(expected), model=default_tagger.model.folder)
     assert alike(downloaded(browser, "news.tagged.jsonl"), [json.loads(line) for line in expected.read_text("utf-8").splitlines()])
     browser.all("a.download")[1].click()
     assert [row["line"] for row in downloaded(browser, "news.jsonl.rejects.jsonl")] == [8, 9, 11]
@@ -256,7 +256,7 @@ def test_a_dropped_csv_comes_back_as_csv_with_its_own_columns(browser: Browser, 
     assert browser.one("#file-results tbody tr").text == "5 2 cells, but the header has 3 columns"
     browser.one("a.download").click()
     expected = tmp_path / "expected.csv"
-    score_file(default_tagger, source, expected)
+    score_files([str(source)], str(expected), model=default_tagger.model.folder)
     with expected.open(encoding="utf-8", newline="") as file:
         assert alike(downloaded(browser, "news.tagged.csv"), list(csv.DictReader(file)))
     browser.all(".open")[1].click()
