@@ -54,7 +54,7 @@ def model_ready(name: str) -> Reply:
 def metadata(name: str) -> Reply:
     """Show what inference takes and gives."""
     _known(name)
-    model = served().tagger().model
+    model = served().tagger(PATIENCE).model
     inputs = [{"name": column, "shape": [-1], "datatype": "BYTES"} for column in ("text", "title", "id")]
     outputs = [{"name": column, "shape": [-1], "datatype": datatype} for column, datatype in _columns(model)]
     return {"name": name, "versions": [model.name], "platform": "conflict-tagger", "inputs": inputs, "outputs": outputs}

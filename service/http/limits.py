@@ -86,5 +86,6 @@ def init_app(app: Flask) -> None:
     config = app.config
     keys = KeyFile(Path(config["KEYS_FILE"])) if config["KEYS_FILE"] else None
     rates = parse_many(config["RATE_LIMIT"]) if config["RATE_LIMIT"] else []
-    app.extensions[EXTENSION] = Limits(config["CONCURRENCY"], keys, rates, config["RATE_STORAGE"])
-    app.before_request(lambda: limits().admit())
+    app.extensions[EXTENSION] = gate = Limits(config["CONCURRENCY"], keys, rates, config["RATE_STORAGE"])
+    if keys or rates:
+        app.before_request(gate.admit)

@@ -90,14 +90,14 @@ def readyz() -> Reply:
 @routes.get("/model")
 def model() -> Reply:
     """Show the model's manifest and the figures measured when it was made."""
-    current = served().tagger().model
+    current = served().tagger(PATIENCE).model
     return {"manifest": dict(current.manifest), "metrics": current.metrics()}
 
 
 @routes.get("/labels")
 def labels() -> Reply:
     """Show the labels with their definitions and thresholds."""
-    current = served().tagger().model
+    current = served().tagger(PATIENCE).model
     scheme = current.labels
     return {
         "topics": dict(scheme.topics),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -51,7 +52,7 @@ class Answering:
 def stream(request: Request, terms: int, place: ExitStack) -> Response:
     """Answer a stream of stories; `place` is given back when the last one is answered."""
     answering = Answering(served().tagger(PATIENCE), terms)
-    request.max_content_length = None
+    request.max_content_length = sys.maxsize  # None would mean the limit of other bodies; streams are limited line by line
     response = Response(stream_with_context(_answers(request.stream, answering)), mimetype=MIMETYPE)
     response.call_on_close(place.close)
     return response
