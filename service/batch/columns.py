@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from service.errors import ColumnError, StoryError
@@ -25,7 +26,11 @@ class Columns:
     def added_names(self) -> list[str]:
         return [column.name for column in self.added]
 
-    @property
+    @cached_property
+    def _reserved(self) -> frozenset[str]:
+        return frozenset(self.added_names)
+
+    @cached_property
     def read(self) -> dict[str, str]:
         """Map a story's fields to the columns they are read from."""
         return {"id": self.id, "title": self.title, "text": self.text}
@@ -58,7 +63,7 @@ class Columns:
         self._refuse_taken(self.kept_of(header), file)
 
     def _refuse_taken(self, names: Iterable[str], place: str) -> None:
-        taken = set(self.added_names).intersection(names)
-        if taken:
+        if not self._reserved.isdisjoint(names):
+            taken = self._reserved.intersection(names)
             advice = "give --prefix, such as --prefix predicted_, or leave it out with --columns"
             raise ColumnError(f"{place}: has a column {min(taken)!r} already; {advice}")

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -129,12 +130,8 @@ def _reject(row: Row, reason: str, key: Any) -> str:
 
 
 def _labels(tags: list[Tags]) -> Counter[str]:
-    counts: Counter[str] = Counter()
-    for found in tags:
-        counts.update(found.topics)
-        if found.tone:
-            counts[found.tone] += 1
-    return counts
+    topics = (topic for found in tags for topic in found.topics)
+    return Counter(chain(topics, (found.tone for found in tags if found.tone)))
 
 
 def store(path: Path, data: bytes) -> None:

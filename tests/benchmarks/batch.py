@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import resource
 import subprocess
 import sys
 import tempfile
@@ -44,26 +43,32 @@ class Run(NamedTuple):
 def score(source: Path, *words: object) -> Run:
     """Run the command; time it and all that come from it, and this process's other children (a cluster's workers)."""
     command = [sys.executable, "-m", "service", "score", source, source.with_suffix(".out.jsonl"), *words]
-    begun, peak, used = time.perf_counter(), 0.0, processor_seconds()
+    before = processor_seconds()
+    after, peak, begun = dict(before), 0.0, time.perf_counter()
     run = subprocess.Popen([*map(str, command)], cwd=ROOT, stderr=subprocess.DEVNULL)
     while run.poll() is None:
+        after |= processor_seconds()
         peak = max(peak, sum(megabytes(number) for number in family(run.pid)))
         time.sleep(0.05)
     assert run.returncode == 0
-    return Run(time.perf_counter() - begun, processor_seconds() - used, peak)
+    return Run(time.perf_counter() - begun, sum(after.values()) - sum(before.values()), peak)
 
 
-def processor_seconds() -> float:
-    """Add up what ended children have used, and what living ones have so far."""
-    ended, ticks = resource.getrusage(resource.RUSAGE_CHILDREN), os.sysconf("SC_CLK_TCK")
-    living = (Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split() for number in family(os.getpid())[1:])
-    return ended.ru_utime + ended.ru_stime + sum((int(words[11]) + int(words[12])) / ticks for words in living)
+def processor_seconds() -> dict[int, float]:
+    """Say how much each process that comes from this one has used so far."""
+    used, ticks = {}, os.sysconf("SC_CLK_TCK")
+    for number in family(os.getpid())[1:]:
+        with suppress(OSError):
+            words = Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()
+            used[number] = (int(words[11]) + int(words[12])) / ticks
+    return used
 
 
 def family(parent: int) -> list[int]:
-    children = Path(f"/proc/{parent}/task/{parent}/children")
+    """List a process and all that come from it, whichever of its threads started them."""
     with suppress(OSError):
-        return [parent, *(one for child in children.read_text().split() for one in family(int(child)))]
+        found = [child for thread in Path(f"/proc/{parent}/task").iterdir() for child in (thread / "children").read_text().split()]
+        return [parent, *(one for child in found for one in family(int(child)))]
     return [parent]
 
 
