@@ -80,6 +80,7 @@ def test_a_promotion_elsewhere_tells_how_the_service_finds_it(models: Path, monk
 def test_a_current_model_that_is_gone_is_an_error_that_says_what_to_do(models: Path, tmp_path: Path) -> None:
     run("training", "promote", models / "rival", "--force", "x")
     shutil.rmtree(models / "rival")
+    (tmp_path / "a.jsonl").write_text('{"text": "Talks"}\n')
     for words in (("classify", "-"), ("serve",), ("score", tmp_path / "a.jsonl", tmp_path / "b.jsonl")):
         said = run("service", *words, code=1, stdin="x")
         assert "names 'rival' as the current model" in said
