@@ -100,11 +100,9 @@ def test_killed_at_random_moments_and_given_again_the_command_gives_the_same_byt
         run.kill()
         run.communicate()
         wait_until(lambda workers=workers: not any(map(is_alive, workers)))
-        if run.returncode != -signal.SIGKILL:
+        if run.returncode != -signal.SIGKILL or output.exists():  # it was done, and perhaps killed while it tidied up
             break
         seen.append(parts(output))
-        assert not output.exists()
-        assert not rejects_path(output).exists()
     assert len(seen) > 2
     assert seen == sorted(seen)
     last = begin(command)
