@@ -40,7 +40,7 @@ class Job:
     model: Path
     manifest: str
     columns: Columns
-    format: str
+    format: str = ""
 
     def tagger(self) -> Tagger:
         """Give this process's tagger, which is loaded once. Raises ArtifactError when the folder holds another model than at the start."""
@@ -59,14 +59,14 @@ def _loaded(folder: Path, manifest: str) -> Tagger:
     return Tagger(model)
 
 
-def make_job(model: str | Path | None, options: Options, form: str) -> Job:
-    """Load the model, by default the current one, and settle the columns. Raises ArtifactError or ColumnError."""
+def make_job(model: str | Path | None, options: Options) -> Job:
+    """Load the model, by default the current one, and settle all but the format. Raises ArtifactError or ColumnError."""
     folder = Path(model or default_model()).resolve()
     found = read(folder if model else None)
     columns = Columns(tuple(added_columns(found, options.prefix)), options.title, options.text, options.id, options.kept)
     if len({options.title, options.text}) < 2:
         raise ColumnError(f"{options.text!r} cannot be both the title's and the text's column")
-    return Job(folder, _digest(folder), columns, form)
+    return Job(folder, _digest(folder), columns)
 
 
 def _digest(folder: Path) -> str:

@@ -81,9 +81,10 @@ def score_files(
     gone on with. Raises FileError, ColumnError, ArtifactError or ExtraError.
     """
     how, options, begun = how or How(), options or Options(), time.perf_counter()
+    settled = make_job(model, options)
     sources = find_sources(inputs, out, options.streamed)
     kind = Kind.of(out, options.streamed or _format_of(sources))
-    job = make_job(model, options, kind.format)
+    job = replace(settled, format=kind.format)
     summary = _stream(job, sources, how) if out == STDIO else _into_file(job, sources, Path(out).absolute(), kind, how)
     summary.seconds = time.perf_counter() - begun
     return summary

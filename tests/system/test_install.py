@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import subprocess
 import sys
@@ -72,3 +73,15 @@ def test_the_page_travels_with_the_wheel(installed: Path, tmp_path: Path) -> Non
         for part in page:
             with urllib.request.urlopen(f"{server.url}/{part}", timeout=30) as response:
                 assert response.read()
+
+
+def test_it_scores_files_and_names_the_extra_for_those_that_need_one(installed: Path, tmp_path: Path) -> None:
+    (tmp_path / "in.jsonl").write_text('{"text": "Two soldiers killed in border clash"}\n' * 3000)
+    run(installed / "conflict-service", "score", "in.jsonl", "out.csv.gz", "--processes", 2, cwd=tmp_path)
+    assert len(gzip.decompress((tmp_path / "out.csv.gz").read_bytes()).splitlines()) == 3001
+    for words, extra in ((("out.parquet",), "batch"), (("out.csv.zst",), "batch"), (("out.csv", "--dask", "tcp://127.0.0.1:9"), "dask")):
+        command = [installed / "conflict-service", "score", "in.jsonl", *words]
+        done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False)
+        assert done.returncode == 1
+        assert f"pip install 'conflict-tagger[{extra}]'" in done.stderr
+    assert {path.name for path in tmp_path.iterdir()} == {"in.jsonl", "out.csv.gz"}

