@@ -21,16 +21,23 @@ BLOCK = 1 << 20
 
 
 def join(folder: Path, receipts: Sequence[Receipt], columns: Columns, output: Path, kind: Kind) -> None:
-    """Write the rejects, and last the output, from the parts in a folder beside it; what was there before is replaced."""
-    refused = [rejects_part_path(folder, receipt.number) for receipt in receipts if receipt.rejects]
-    if refused:
-        with _whole(rejects_path(output), folder) as file:
-            for part in refused:
-                append(part, file)
-    else:
-        rejects_path(output).unlink(missing_ok=True)
+    """Write the rejects, then the output, from the parts in a folder beside it; what was there before is replaced.
+
+    The output comes last: whoever sees it can trust that no reject is still to come.
+    """
+    _join_rejects(folder, receipts, rejects_path(output))
     with _whole(output, folder) as raw, compressed(raw, kind.compression) as file:
         _write(folder, receipts, columns, kind.format, file)
+
+
+def _join_rejects(folder: Path, receipts: Sequence[Receipt], path: Path) -> None:
+    refused = [rejects_part_path(folder, receipt.number) for receipt in receipts if receipt.rejects]
+    if not refused:
+        path.unlink(missing_ok=True)
+        return
+    with _whole(path, folder) as file:
+        for part in refused:
+            append(part, file)
 
 
 def _write(folder: Path, receipts: Sequence[Receipt], columns: Columns, form: str, file: BinaryIO) -> None:
