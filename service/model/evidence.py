@@ -73,22 +73,22 @@ def evidence(model: Model, story: Story, tags: Tags, most: int) -> dict[str, lis
     if tags.tone is not None:
         wanted["tone"] = columns[tags.tone]
     readings = _readings(story, parts)
-    return {name: _heaviest(story, parts, readings, column)[:most] for name, column in wanted.items()}
+    return {name: _heaviest(story, parts, readings, column, most=most) for name, column in wanted.items()}
 
 
 def _readings(story: Story, parts: Contributions) -> list[list[int]]:
     """Group the spans that read alike, by index."""
-    groups: dict[str, list[int]] = {}
+    text, groups = story.joined, dict[str, list[int]]()
     for index, (start, end) in enumerate(parts.spans.tolist()):
-        groups.setdefault(term(story.joined[start:end]), []).append(index)
+        groups.setdefault(term(text[start:end]), []).append(index)
     return list(groups.values())
 
 
-def _heaviest(story: Story, parts: Contributions, readings: list[list[int]], column: int) -> list[Evidence]:
+def _heaviest(story: Story, parts: Contributions, readings: list[list[int]], column: int, *, most: int) -> list[Evidence]:
     weights = parts.weights[:, column]
     totals = sorted(((float(weights[group].sum()), group) for group in readings), key=lambda pair: -pair[0])
     return [
         Evidence(weight, tuple(Span(*story.locate(*parts.spans[index].tolist())) for index in group))
-        for weight, group in totals
+        for weight, group in totals[:most]
         if weight > 0
     ]

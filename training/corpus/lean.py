@@ -61,7 +61,7 @@ def wilson_low(hits: int, total: int) -> float:
 
 def repeated_frames(corpus: Corpus) -> list[tuple[str, int]]:
     """Find runs of six words that stand in more than 0.5 % of the stories (and in five at least), with the number of stories."""
-    counts = Counter(frame for row in corpus.rows for frame in _frames(row.story.joined))
+    counts = Counter(frame for text in corpus.texts for frame in _frames(text))
     least = max(FEWEST_FRAMES, FRAME_SHARE * len(corpus.rows))
     return sorted(((frame, count) for frame, count in counts.items() if count > least), key=lambda pair: (-pair[1], pair[0]))
 
