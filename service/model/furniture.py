@@ -9,9 +9,9 @@ from __future__ import annotations
 import re
 
 LONGEST = 200
-FURNITURE = re.compile(
+OPENING = re.compile(
     r"""
-    ^\W*(?i:                                                          # a line that begins so
+    \W*(?i:
         (?:last\s)?(?:updated|modified)\b[^.]{0,40}\d
       | image\s\d+\sof\s\d+
       | (?:photo|photograph|picture|image|caption|credit|video)s?(?:\s(?:credit|source|by))?\s*[:/]
@@ -21,14 +21,18 @@ FURNITURE = re.compile(
       | (?:additional\s)?(?:reporting|writing|editing)\sby\b | (?:we|this\s(?:site|page|website))\suses?\scookies\b
       | all\srights\sreserved\b | copyright\b
     )
-  | (?i:                                                              # a line that holds this
-        \bphoto(?:graph)?s?(?:\scredit)?\s*(?::|/|\bby\b) | \b(?:credit|caption|picture)\s*: | \bhandout\W*$
-      | \ball\srights\sreserved\b | \bgetty\simages\b | ©
-    )
-  | ^\s*(?:By|BY)\s(?:(?:[A-Z][\w.'’-]*|and|in|of),?\s*){1,8}$         # a byline
+  | \s*(?:By|BY)\s(?:(?:[A-Z][\w.'’-]*|and|in|of),?\s*){1,8}$  # a byline
     """,
     re.VERBOSE,
 )
+HELD = re.compile(
+    r"""
+    \bphoto(?:graph)?s?(?:\scredit)?\s*(?::|/|\bby\b) | \b(?:credit|caption|picture)\s*: | \bhandout\W*$
+  | \ball\srights\sreserved\b | \bgetty\simages\b | ©
+    """,
+    re.VERBOSE | re.IGNORECASE,
+)
+HINTS = ("photo", "credit", "caption", "picture", "handout", "reserved", "getty", "©")
 
 
 def blank_furniture(text: str) -> str:
@@ -40,6 +44,14 @@ def blank_furniture(text: str) -> str:
     if "\n" not in text:
         return text
     lines = text.split("\n")
-    kept = [" " * len(line) if len(line) <= LONGEST and FURNITURE.search(line) else line for line in lines]
+    kept = [" " * len(line) if len(line) <= LONGEST and _is_furniture(line) else line for line in lines]
     blanked = "\n".join(kept)
     return text if blanked.isspace() else blanked
+
+
+def _is_furniture(line: str) -> bool:
+    """Say whether a line begins or reads like furniture; the slow search is spared where none of its words stands."""
+    if OPENING.match(line):
+        return True
+    lower = line.lower()
+    return any(hint in lower for hint in HINTS) and HELD.search(line) is not None
