@@ -2,8 +2,9 @@
 
 usage: python tests/benchmarks/published.py FOLDER [--split test]
 
-FOLDER holds one folder a set, each with train.jsonl, dev.jsonl, test.jsonl and labels.json. A model is trained on train.jsonl with default
-settings (searched, the shipped lexicon) and measured on the split. Prints a Markdown table.
+FOLDER holds one folder a set, each with train.jsonl, dev.jsonl, test.jsonl and labels.json. A model is trained with default settings
+(searched by cross-validation, the shipped lexicon): on train.jsonl for the dev split, on train.jsonl and dev.jsonl for the test split, since
+nothing here is stopped or tuned by a dev part, as a fine-tuned transformer is. Prints a Markdown table.
 """
 
 from __future__ import annotations
@@ -24,12 +25,13 @@ PUBLISHED = {
     "IndiaPoliceEvents_docs": {"topics_micro_f1": 0.800, "topics_macro_f1": 0.709, "topics_example_f1": 0.708},
     "satp_relevant": {"topics_micro_f1": 0.881, "topics_macro_f1": 0.854, "topics_example_f1": 0.894},
 }
+TRAINED_ON = {"dev": ("train",), "test": ("train", "dev")}
 BUDGET = 600
 
 
 def measure(folder: Path, split: str) -> dict[str, float]:
     begun = time.perf_counter()
-    corpus = read_corpus([folder / "train.jsonl"])
+    corpus = read_corpus([folder / f"{part}.jsonl" for part in TRAINED_ON[split]])
     settings, _ = Search(corpus, {}, BUDGET, None, lambda line: None).run(settings_from({}))
     trained = train(corpus, settings)
     seconds = time.perf_counter() - begun

@@ -19,7 +19,7 @@ from service.model.story import Story
 from service.model.tagger import Tagger
 from training.corpus.stories import Corpus
 from training.fitting.export import arrays_of, describe
-from training.fitting.fit import Fitted, Settings
+from training.fitting.fit import Fitted, Settings, scaled
 from training.fitting.prepare import Prepared, prepare
 from training.train import Trained
 
@@ -97,7 +97,7 @@ def test_two_tones_are_scored_like_three(shipped_corpus: Corpus) -> None:
     prepared = prepare(corpus, Settings())
     fitted = prepared.fit()
     tagger = Tagger(artifact.in_memory(describe(prepared), arrays_of(prepared, fitted)))
-    features = fitted.tfidf.transform(prepared.counts.matrix)
+    features = scaled(fitted.tfidf.transform(prepared.counts.matrix), fitted.tone.scale)
     np.testing.assert_allclose(tagger.score(corpus.texts).probabilities, fitted.tone.classifier.predict_proba(features), rtol=0, atol=1e-9)
 
 

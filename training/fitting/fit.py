@@ -31,9 +31,9 @@ class Settings:
 
     ngrams: int = 2
     min_df: int = 2
-    class_factor: float = 2.0
+    class_factor: float = 1.0
     C: float = 30.0
-    naive_bayes: float = 0.0
+    naive_bayes: float = 0.6
     balanced: bool = False
     stop_words: tuple[str, ...] = ()
     target: str = "f1"

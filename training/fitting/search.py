@@ -22,7 +22,7 @@ from training.fitting.split import folds
 
 MOST_STORIES = 20_000
 PENALTY = "C"
-STAGES = (("naive_bayes", PENALTY), ("balanced",), ("min_df",), ("class_factor",))
+STAGES = (("naive_bayes", PENALTY), ("class_factor",), ("balanced",), ("min_df",))
 Say = Callable[[str], None]
 
 

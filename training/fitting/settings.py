@@ -13,11 +13,11 @@ from training.fitting.fit import Settings
 from training.fitting.thresholds import Target
 
 CHOICES: dict[str, tuple[Any, ...]] = {
-    "naive_bayes": (0.0, 0.3, 0.6),
+    "naive_bayes": (0.0, 0.3, 0.6, 0.9),
     "C": (3.0, 10.0, 30.0, 100.0, 300.0),
+    "class_factor": (1.0, 2.0),
     "balanced": (False, True),
     "min_df": (2, 3),
-    "class_factor": (2.0, 1.0),
 }
 
 
