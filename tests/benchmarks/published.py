@@ -3,8 +3,8 @@
 usage: python tests/benchmarks/published.py FOLDER [--split test]
 
 FOLDER holds one folder a set, each with train.jsonl, dev.jsonl, test.jsonl and labels.json. A model is trained with default settings
-(searched by cross-validation, the shipped lexicon): on train.jsonl for the dev split, on train.jsonl and dev.jsonl for the test split, since
-nothing here is stopped or tuned by a dev part, as a fine-tuned transformer is. Prints a Markdown table.
+(searched by cross-validation, the shipped lexicon): on train.jsonl for the dev split, on train.jsonl and dev.jsonl for the test split.
+Nothing here is stopped or tuned by a dev part, as a fine-tuned transformer is. Prints a Markdown table.
 """
 
 from __future__ import annotations

@@ -18,6 +18,7 @@ from training.fitting.fit import Settings
 from training.fitting.prepare import prepare
 from training.fitting.search import Search, sample, score_path
 from training.fitting.settings import read_settings, settings_from
+from training.fitting.split import folds
 
 FIXED = {"naive_bayes": 0.3, "balanced": False, "min_df": 2, "class_factor": 2.0}
 
@@ -29,7 +30,8 @@ def search(corpus: Corpus, log: Path | None = None, seconds: float = 600, **give
 def test_the_fast_path_scores_as_cross_validation_by_the_served_scorer_does(small_corpus: Corpus) -> None:
     """Warm starts and shared features must not change what a candidate is worth."""
     settings = Settings(C=10.0, naive_bayes=0.3)
-    [_, fast] = score_path(small_corpus, [replace(settings, C=3.0), settings])
+    fold_of = folds(small_corpus, settings.folds, settings.seed)
+    [_, fast] = score_path(prepare(small_corpus, settings), fold_of, [replace(settings, C=3.0), settings])
     scores = cross_validate(prepare(small_corpus, settings), lambda line: None)
     columns = zip(small_corpus.targets.T, scores.decisions.T, strict=True)
     assert fast == pytest.approx(np.mean([average_precision(*pair) for pair in columns]), abs=0.003)

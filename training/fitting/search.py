@@ -20,7 +20,7 @@ from training.fitting.prepare import Prepared, prepare
 from training.fitting.settings import CHOICES
 from training.fitting.split import folds
 
-MOST_STORIES = 20_000
+MOST_STORIES = 10_000
 PENALTY = "C"
 STAGES = (("naive_bayes", PENALTY), ("class_factor",), ("balanced",), ("min_df",))
 Say = Callable[[str], None]
@@ -46,8 +46,12 @@ class Search:
 
     def run(self, start: Settings) -> tuple[Settings, list[Tried]]:
         """Search stage by stage, from `start`, and give the best settings and all that was tried."""
+        if all(knob in self.given for stage in STAGES for knob in stage):
+            return start, []
         end = time.monotonic() + self.seconds
         corpus = sample(self.corpus)
+        prepared = prepare(corpus, replace(start, min_df=min(start.min_df, *CHOICES["min_df"])))
+        fold_of = folds(corpus, start.folds, start.seed)
         done = self._read_log(corpus.fingerprint)
         tried: list[Tried] = []
         best = start
@@ -56,7 +60,7 @@ class Search:
                 if tried and time.monotonic() > end:
                     self.say("search: the time is up; taking the best so far")
                     return best, tried
-                tried += self._try(path, corpus, done)
+                tried += self._try(path, prepared, fold_of, done)
                 best = max(tried, key=lambda candidate: candidate.score).settings
                 self.say(f"search: {len(tried)} candidates, best average precision {max(one.score for one in tried):.4f}")
         return best, tried
@@ -72,12 +76,12 @@ class Search:
             return [[base] for base in bases if base != best]
         return [[replace(base, C=value) for value in CHOICES[PENALTY]] for base in bases]
 
-    def _try(self, path: list[Settings], corpus: Corpus, done: dict[str, float]) -> list[Tried]:
+    def _try(self, path: list[Settings], prepared: Prepared, fold_of: NDArray[np.int64], done: dict[str, float]) -> list[Tried]:
         keys = [json.dumps(asdict(settings), sort_keys=True) for settings in path]
         if not all(key in done for key in keys):
-            for key, score in zip(keys, score_path(corpus, path), strict=True):
+            for key, score in zip(keys, score_path(prepared, fold_of, path), strict=True):
                 done[key] = score
-                self._write_log(corpus.fingerprint, key, score)
+                self._write_log(prepared.corpus.fingerprint, key, score)
         return [Tried(settings, done[key]) for settings, key in zip(path, keys, strict=True)]
 
     def _read_log(self, fingerprint: str) -> dict[str, float]:
@@ -94,22 +98,24 @@ class Search:
 
 
 def sample(corpus: Corpus) -> Corpus:
-    """Keep the search quick on large corpora: at most 20,000 stories, evenly over the order of ids."""
+    """Keep the search quick on large corpora: at most 10,000 stories, evenly over the order of ids."""
     step = -(-len(corpus.rows) // MOST_STORIES)
     return corpus if step == 1 else replace(corpus, rows=corpus.rows[::step])
 
 
-def score_path(corpus: Corpus, path: Sequence[Settings]) -> list[float]:
-    """Score settings that differ in the penalty only: mean average precision over all labels of held-out decision scores."""
+def score_path(prepared: Prepared, fold_of: NDArray[np.int64], path: Sequence[Settings]) -> list[float]:
+    """Score settings that differ in the penalty only: mean average precision over all labels of held-out decision scores.
+
+    `prepared` must hold the n-grams of all of them: its own `min_df` may not be over theirs. `fold_of` gives each story its fold.
+    """
     from joblib import Parallel, delayed
 
-    prepared = prepare(corpus, path[0])
-    fold_of = folds(corpus, path[0].folds, path[0].seed)
+    prepared = replace(prepared, settings=path[0])
+    targets = prepared.corpus.targets
     parts = Parallel(n_jobs=-1)(delayed(_fold_decisions)(prepared, fold_of != fold, path) for fold in range(path[0].folds))
-    decisions = np.zeros((len(path), len(corpus.rows), len(corpus.labels.columns)))
+    decisions = np.zeros((len(path), *targets.shape))
     for fold, part in enumerate(parts):
         decisions[:, fold_of == fold] = part
-    targets = corpus.targets
     return [float(np.mean([average_precision(*pair) for pair in zip(targets.T, scores.T, strict=True)])) for scores in decisions]
 
 
