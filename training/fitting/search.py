@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from itertools import product
 from pathlib import Path
@@ -87,9 +88,13 @@ class Search:
     def _read_log(self, fingerprint: str) -> dict[str, float]:
         if self.log is None or not self.log.exists():
             return {}
-        lines = self.log.read_text("utf-8").splitlines()
-        entries = [json.loads(line) for line in lines if line.endswith("}")]
-        return {entry["key"]: entry["score"] for entry in entries if entry["corpus"] == fingerprint}
+        found = {}
+        for line in self.log.read_text("utf-8").splitlines():
+            with suppress(ValueError):  # a line cut short by a kill, and what was written behind it, is tried again
+                entry = json.loads(line)
+                if entry["corpus"] == fingerprint:
+                    found[entry["key"]] = entry["score"]
+        return found
 
     def _write_log(self, fingerprint: str, key: str, score: float) -> None:
         if self.log is not None:
