@@ -62,6 +62,7 @@ def check(corpus: tuple[Path, ...], labels: Path | None) -> None:
 @click.option("--target", help="What thresholds are chosen for: f1 (default), precision=P or recall=R.")
 @click.option("--budget", type=click.FloatRange(min=0), default=600, show_default=True, help="Seconds to search settings for, at most.")
 @click.option("--seed", type=int, help="Which stories share a fold of the cross-validation.")
+@click.option("--dask", metavar="ADDRESS", help="Search on the workers of this Dask cluster instead of this machine's cores.")
 @says_errors
 def train(
     corpus: tuple[Path, ...],
@@ -105,6 +106,7 @@ def _settings(stories: Corpus, corpus: Path, out: Path, budget: float, options: 
     """Take what is given by file and options; search the rest."""
     from service.errors import CorpusError
     from training.corpus.stories import beside, too_few
+    from training.fitting.cluster import fits_on
     from training.fitting.search import Search
     from training.fitting.settings import read_settings, settings_from
 
@@ -116,7 +118,8 @@ def _settings(stories: Corpus, corpus: Path, out: Path, budget: float, options: 
         raise CorpusError(faults)
     log = out.with_name(f".{out.name}.search.jsonl")
     out.parent.mkdir(parents=True, exist_ok=True)
-    best, _ = Search(stories, given, budget, log, _say).run(start)
+    with fits_on(options["dask"]):
+        best, _ = Search(stories, given, budget, log, _say).run(start)
     log.unlink(missing_ok=True)
     return best
 

@@ -17,7 +17,7 @@ from training.fitting.crossval import cross_validate
 from training.fitting.fit import Settings
 from training.fitting.prepare import prepare
 from training.fitting.search import Search, sample, score_path
-from training.fitting.settings import read_settings, settings_from
+from training.fitting.settings import CHOICES, read_settings, settings_from
 from training.fitting.split import folds
 
 FIXED = {"naive_bayes": 0.3, "balanced": False, "min_df": 2, "class_factor": 2.0}
@@ -42,6 +42,9 @@ def test_only_what_is_not_given_is_searched(small_corpus: Corpus) -> None:
     assert {candidate.settings.naive_bayes for candidate in tried} == {0.3}
     assert len({candidate.settings.C for candidate in tried}) == len(tried) > 1
     assert best == max(tried, key=lambda candidate: candidate.score).settings
+    but_one = {name: value for name, value in {**FIXED, "C": 30.0}.items() if name != "min_df"}
+    _, tried = search(small_corpus, **but_one).run(settings_from(but_one))
+    assert {candidate.settings.min_df for candidate in tried} == set(CHOICES["min_df"])
     everything = {**FIXED, "C": 30.0}
     assert search(small_corpus, **everything).run(settings_from(everything)) == (settings_from(everything), [])
 

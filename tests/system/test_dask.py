@@ -20,8 +20,12 @@ from service.batch import cluster as cluster_module
 from service.batch.journal import parts_folder
 from service.batch.score import How, score_files
 from service.batch.sources import rejects_path
-from service.errors import FileError
+from service.errors import ConflictError, FileError
+from tests.conftest import DATASETS
+from tests.system.server import free_port
+from training.cli import train
 from training.corpus.stories import Corpus
+from training.fitting import cluster as training_cluster
 
 ROWS = 24_000
 PATIENCE = 120
@@ -114,3 +118,21 @@ def test_a_scheduler_that_does_not_answer_is_named(small_model_dir: Path, tmp_pa
     with pytest.raises(FileError, match=r"tcp://127\.0\.0\.1:9: no Dask scheduler answers"):
         score_files([str(tmp_path / "in.jsonl")], str(tmp_path / "out.jsonl"), model=small_model_dir, how=How(dask="tcp://127.0.0.1:9"))
     assert {path.name for path in tmp_path.iterdir()} == {"in.jsonl"}
+
+
+def test_a_search_on_the_cluster_gives_the_bytes_of_a_local_one(cluster: LocalCluster, tmp_path: Path) -> None:
+    (tmp_path / "settings.json").write_text('{"naive_bayes": 0.6, "balanced": false, "class_factor": 1.0}')
+    (tmp_path / "labels.json").write_bytes((DATASETS / "labels.json").read_bytes())
+    lines = (DATASETS / "stories.jsonl").read_text("utf-8").splitlines(keepends=True)[::30]
+    (tmp_path / "stories.jsonl").write_text("".join(lines), "utf-8")
+    for name, options in {"local": [], "cluster": ["--dask", cluster.scheduler_address]}.items():
+        train.main([str(tmp_path), "--out", str(tmp_path / name), *options], standalone_mode=False)
+    ours, theirs = ({file.name: file.read_bytes() for file in (tmp_path / name).iterdir()} for name in ("local", "cluster"))
+    assert ours == theirs
+    assert any("fold_decisions" in name for name in cluster.scheduler.task_prefixes)
+
+
+def test_a_search_without_a_scheduler_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(training_cluster, "PATIENCE", 1)
+    with pytest.raises(ConflictError, match="no Dask scheduler answers"), training_cluster.fits_on(f"tcp://127.0.0.1:{free_port()}"):
+        pytest.fail("the search began without a cluster")

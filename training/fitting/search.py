@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from itertools import product
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +50,7 @@ class Search:
         """Search stage by stage, from `start`, and give the best settings and all that was tried."""
         if all(knob in self.given for stage in STAGES for knob in stage):
             return start, []
-        end = time.monotonic() + self.seconds
+        begun = time.monotonic()
         corpus = sample(self.corpus)
         prepared = prepare(corpus, replace(start, min_df=min(start.min_df, *CHOICES["min_df"])))
         fold_of = folds(corpus, start.folds, start.seed)
@@ -57,24 +58,40 @@ class Search:
         tried: list[Tried] = []
         best = start
         for stage in STAGES:
-            for path in self._paths(stage, best, corpus):
-                if tried and time.monotonic() > end:
+            for path in self._paths(stage, best, known=bool(tried)):
+                if tried and time.monotonic() > begun + self.seconds:
                     self.say("search: the time is up; taking the best so far")
                     return best, tried
                 tried += self._try(path, prepared, fold_of, done)
                 best = max(tried, key=lambda candidate: candidate.score).settings
-                self.say(f"search: {len(tried)} candidates, best average precision {max(one.score for one in tried):.4f}")
+                self.say(self._progress(tried, time.monotonic() - begun))
         return best, tried
 
-    def _paths(self, stage: Sequence[str], best: Settings, corpus: Corpus) -> list[list[Settings]]:
-        """List a stage's candidates, grouped into paths that differ in the penalty only."""
-        open_knobs = [knob for knob in stage if knob not in self.given and (knob != "class_factor" or corpus.lexicon)]
+    def _progress(self, tried: Sequence[Tried], seconds: float) -> str:
+        """Say how far the search is, the best score, and the time left: by the pace so far, or what the budget leaves."""
+        best = max(candidate.score for candidate in tried)
+        left = max(0.0, min(seconds * (self._most / len(tried) - 1), self.seconds - seconds))
+        return f"search: {len(tried)} of {self._most} candidates, best average precision {best:.4f}, about {left:.0f} s left"
+
+    @property
+    def _most(self) -> int:
+        """Count the candidates of all stages; one of every later stage is what was best before it."""
+        sizes = [prod(len(CHOICES[knob]) for knob in self._open(stage)) for stage in STAGES if self._open(stage)]
+        return sum(sizes) - len(sizes) + 1
+
+    def _open(self, stage: Sequence[str]) -> list[str]:
+        """Name the settings of a stage that are to be searched."""
+        return [knob for knob in stage if knob not in self.given and (knob != "class_factor" or self.corpus.lexicon)]
+
+    def _paths(self, stage: Sequence[str], best: Settings, *, known: bool) -> list[list[Settings]]:
+        """List a stage's candidates, grouped into paths that differ in the penalty only; without the best so far when its score is known."""
+        open_knobs = self._open(stage)
         others = [knob for knob in open_knobs if knob != PENALTY]
         if not open_knobs:
             return []
         bases = [replace(best, **dict(zip(others, values, strict=True))) for values in product(*(CHOICES[knob] for knob in others))]
         if PENALTY not in open_knobs:
-            return [[base] for base in bases if base != best]
+            return [[base] for base in bases if not known or base != best]
         return [[replace(base, C=value) for value in CHOICES[PENALTY]] for base in bases]
 
     def _try(self, path: list[Settings], prepared: Prepared, fold_of: NDArray[np.int64], done: dict[str, float]) -> list[Tried]:
