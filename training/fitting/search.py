@@ -84,7 +84,7 @@ class Search:
         return [knob for knob in stage if knob not in self.given and (knob != "class_factor" or self.corpus.lexicon)]
 
     def _paths(self, stage: Sequence[str], best: Settings, *, known: bool) -> list[list[Settings]]:
-        """List a stage's candidates, grouped into paths that differ in the penalty only; without the best so far when its score is known."""
+        """List a stage's candidates, in paths that differ in the penalty only; without the best so far when its score is known."""
         open_knobs = self._open(stage)
         others = [knob for knob in open_knobs if knob != PENALTY]
         if not open_knobs:
