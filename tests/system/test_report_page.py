@@ -14,7 +14,9 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import DATASETS
+from tests.system.browser import opened
 from tests.system.test_command_line import run
+from training.train import Trained
 
 FLAGS = "--headless --no-sandbox --disable-gpu --disable-background-networking --disable-component-update --disable-sync --no-first-run"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
@@ -89,3 +91,14 @@ def test_training_refuses_a_test_set_that_it_learns_from(tmp_path: Path) -> None
     said = run("training", "train", DATASETS, "--out", tmp_path / "m", "--test", tmp_path / "in.jsonl", "--strict", code=1).stderr
     assert "in the training corpus" in said
     assert not (tmp_path / "m").exists()
+
+
+def test_on_a_phone_nothing_but_wide_tables_is_cut_off(browser: str, small_trained: Trained, tmp_path: Path) -> None:
+    assert browser
+    small_trained.write(tmp_path / "model")
+    with opened(tmp_path) as page:
+        page.size(390)
+        page.driver.get((tmp_path / "model" / "report.html").as_uri())
+        assert page.run("return document.documentElement.scrollWidth") == 390
+        ends = page.run("return [...document.querySelectorAll('caption, p, h2, h3, svg')].map(part => part.getBoundingClientRect().right)")
+        assert max(ends) <= 390
