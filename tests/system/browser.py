@@ -23,6 +23,7 @@ AXE = "axe-core@4.14.1"
 QUIET = ("background-networking", "component-update", "sync", "quic", "gpu", "dev-shm-usage")
 FLAGS = ("--headless", "--no-sandbox", "--no-first-run", *(f"--disable-{name}" for name in QUIET))
 WAIT = 20
+OWN_PAGES = ("chrome:", "chrome-untrusted:")  # what the browser asks of itself, as for its new tab
 
 
 def missing(what: str) -> NoReturn:
@@ -65,7 +66,8 @@ class Browser:
     @property
     def requests(self) -> list[str]:
         events = (json.loads(entry["message"])["message"] for entry in self.driver.get_log("performance"))
-        self._requests += [event["params"]["request"]["url"] for event in events if event["method"] == "Network.requestWillBeSent"]
+        asked = [event["params"]["request"]["url"] for event in events if event["method"] == "Network.requestWillBeSent"]
+        self._requests += [url for url in asked if not url.startswith(OWN_PAGES)]
         return self._requests
 
     def complaints(self) -> list[str]:

@@ -12,7 +12,7 @@ import pytest
 from tests.conftest import ROOT
 
 HEAVY = ("sklearn", "scipy", "joblib", "pandas", "matplotlib")
-ALLOWED_OF_SERVICE = ("service.model", "service.rows", "service.errors", "service.cli")
+ALLOWED_OF_SERVICE = ("service.extras", "service.model", "service.rows", "service.errors", "service.cli")
 
 
 def imports_of(path: Path) -> set[str]:
