@@ -7,11 +7,13 @@ import json
 import sys
 import urllib.request
 from collections.abc import Iterator
+from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
+from selenium.common.exceptions import TimeoutException
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.keys import Keys
 
@@ -336,9 +338,13 @@ def test_the_form_works_without_javascript(browser: Browser, server: Server) -> 
 
 
 def show_results(browser: Browser, server: Server) -> None:
-    browser.driver.get(f"{server.url}/?sample=Border+fighting&beside=A+shot+at+the+fence")
-    browser.run(DROP, "news.jsonl", list(b'{"text": "Shells fell across the border."}\n{"text": 5}\n'))
-    browser.until(lambda: len(browser.all("#file-results table")) == 2, "the results")
+    """Fill the page with all that it can show; how it looks is the matter here, so a busy machine gets a second try."""
+    for last in (False, True):
+        browser.driver.get(f"{server.url}/?sample=Border+fighting&beside=A+shot+at+the+fence")
+        browser.run(DROP, "news.jsonl", list(b'{"text": "Shells fell across the border."}\n{"text": 5}\n'))
+        with suppress(*(() if last else (TimeoutException,))):
+            browser.until(lambda: len(browser.all("#file-results table")) == 2, "the results")
+            return
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
