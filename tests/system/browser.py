@@ -23,7 +23,6 @@ AXE = "axe-core@4.14.1"
 QUIET = ("background-networking", "component-update", "sync", "quic", "gpu", "dev-shm-usage")
 FLAGS = ("--headless", "--no-sandbox", "--no-first-run", *(f"--disable-{name}" for name in QUIET))
 WAIT = 20
-OWN_PAGES = ("chrome:", "chrome-untrusted:")  # what the browser asks of itself, as for its new tab
 
 
 def missing(what: str) -> NoReturn:
@@ -39,6 +38,12 @@ class Browser:
     def __init__(self, driver: webdriver.Chrome, downloads: Path) -> None:
         self.driver, self.downloads = driver, downloads
         self._requests: list[str] = []
+
+    def open(self, url: str) -> None:
+        """Go to a page and wait until it has loaded with all its scripts, which the driver itself does not always do."""
+        self.run("window.left = true")
+        self.driver.get(url)
+        self.until(lambda: self.run("return !window.left && document.readyState === 'complete'"), f"{url} loaded")
 
     def run(self, script: str, *arguments: object) -> Any:
         return self.driver.execute_script(script, *arguments)
@@ -66,8 +71,7 @@ class Browser:
     @property
     def requests(self) -> list[str]:
         events = (json.loads(entry["message"])["message"] for entry in self.driver.get_log("performance"))
-        asked = [event["params"]["request"]["url"] for event in events if event["method"] == "Network.requestWillBeSent"]
-        self._requests += [url for url in asked if not url.startswith(OWN_PAGES)]
+        self._requests += [event["params"]["request"]["url"] for event in events if event["method"] == "Network.requestWillBeSent"]
         return self._requests
 
     def complaints(self) -> list[str]:

@@ -98,7 +98,7 @@ def test_on_a_phone_nothing_but_wide_tables_is_cut_off(browser: str, small_train
     small_trained.write(tmp_path / "model")
     with opened(tmp_path) as page:
         page.size(390)
-        page.driver.get((tmp_path / "model" / "report.html").as_uri())
+        page.open((tmp_path / "model" / "report.html").as_uri())
         assert page.run("return document.documentElement.scrollWidth") == 390
         ends = page.run("return [...document.querySelectorAll('caption, p, h2, h3, svg')].map(part => part.getBoundingClientRect().right)")
         assert max(ends) <= 390
