@@ -11,10 +11,9 @@ from service.batch.chunks import Chunk
 from service.batch.job import Job
 from service.batch.tagging import Receipt, score_chunk
 from service.errors import FileError
-from service.extras import imported
+from service.extras import dask_client, imported
 
 AHEAD = 3
-PATIENCE = 30
 RETRIES = 2
 
 
@@ -24,7 +23,7 @@ def work(job: Job, chunks: Iterator[Chunk], folder: Path, address: str) -> Itera
     A worker that dies has its chunks done elsewhere. Raises FileError when no scheduler or worker is there, or a chunk kills each.
     """
     distributed = imported("distributed", "dask")
-    with _client(distributed, address) as client:
+    with dask_client(address) as client:
         try:
             yield from _windowed(distributed, client, lambda chunk: _submit(client, job, chunk, folder), chunks)
         except (distributed.KilledWorker, distributed.CancelledError, distributed.comm.CommClosedError) as error:
@@ -32,19 +31,6 @@ def work(job: Job, chunks: Iterator[Chunk], folder: Path, address: str) -> Itera
         except (RuntimeError, ImportError, AttributeError) as error:
             advice = "scheduler and workers must have this version of the package installed, and its extra `dask`"
             raise FileError(f"{address}: the cluster cannot take the work ({str(error).splitlines()[0]}); {advice}") from error
-
-
-def _client(distributed: Any, address: str) -> Any:
-    try:
-        client = distributed.Client(address, timeout=PATIENCE, set_as_default=False)
-    except (OSError, ValueError, TimeoutError) as error:
-        raise FileError(f"{address}: no Dask scheduler answers ({error}); start one with `dask scheduler`") from error
-    try:
-        client.wait_for_workers(1, timeout=PATIENCE)
-    except TimeoutError as error:
-        client.close()
-        raise FileError(f"{address}: the scheduler has no workers; start some with `dask worker {address}`") from error
-    return client
 
 
 def _submit(client: Any, job: Job, chunk: Chunk, folder: Path) -> Any:

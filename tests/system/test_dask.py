@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 from distributed import LocalCluster
 
-from service.batch import cluster as cluster_module
+from service import extras
 from service.batch.journal import parts_folder
 from service.batch.score import How, score_files
 from service.batch.sources import rejects_path
@@ -25,7 +25,7 @@ from tests.conftest import DATASETS
 from tests.system.server import free_port
 from training.cli import train
 from training.corpus.stories import Corpus
-from training.fitting import cluster as training_cluster
+from training.fitting.cluster import fits_on
 
 ROWS = 24_000
 PATIENCE = 120
@@ -113,7 +113,7 @@ def test_what_a_worker_finds_wrong_is_told_as_on_one_machine(cluster: LocalClust
 
 
 def test_a_scheduler_that_does_not_answer_is_named(small_model_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cluster_module, "PATIENCE", 0.5)
+    monkeypatch.setattr(extras, "PATIENCE", 0.5)
     (tmp_path / "in.jsonl").write_text('{"text": "one"}\n')
     with pytest.raises(FileError, match=r"tcp://127\.0\.0\.1:9: no Dask scheduler answers"):
         score_files([str(tmp_path / "in.jsonl")], str(tmp_path / "out.jsonl"), model=small_model_dir, how=How(dask="tcp://127.0.0.1:9"))
@@ -133,6 +133,6 @@ def test_a_search_on_the_cluster_gives_the_bytes_of_a_local_one(cluster: LocalCl
 
 
 def test_a_search_without_a_scheduler_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(training_cluster, "PATIENCE", 1)
-    with pytest.raises(ConflictError, match="no Dask scheduler answers"), training_cluster.fits_on(f"tcp://127.0.0.1:{free_port()}"):
+    monkeypatch.setattr(extras, "PATIENCE", 1)
+    with pytest.raises(ConflictError, match="no Dask scheduler answers"), fits_on(f"tcp://127.0.0.1:{free_port()}"):
         pytest.fail("the search began without a cluster")

@@ -48,11 +48,12 @@ class Search:
 
     def run(self, start: Settings) -> tuple[Settings, list[Tried]]:
         """Search stage by stage, from `start`, and give the best settings and all that was tried."""
-        if all(knob in self.given for stage in STAGES for knob in stage):
+        if not any(map(self._open, STAGES)):
             return start, []
         begun = time.monotonic()
         corpus = sample(self.corpus)
-        prepared = prepare(corpus, replace(start, min_df=min(start.min_df, *CHOICES["min_df"])))
+        least = min([start.min_df, *(CHOICES["min_df"] if "min_df" not in self.given else ())])
+        prepared = prepare(corpus, replace(start, min_df=least))
         fold_of = folds(corpus, start.folds, start.seed)
         done = self._read_log(corpus.fingerprint)
         tried: list[Tried] = []
