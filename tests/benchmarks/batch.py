@@ -1,6 +1,6 @@
 """How fast files are scored, and in how much memory: one and two processes, a Dask cluster of one and two workers, the kernel alone.
 
-usage: python tests/benchmarks/batch.py [--stories 100000] [--runs 3] [--dask]
+usage: python -m tests.benchmarks.batch [--stories 100000] [--runs 3] [--dask]
 
 Short stories of 35 words, whole sentences of the shipped corpus drawn anew. Whole commands are timed, with their start; each figure is the
 best of the runs. Memory is the proportional set size of all processes of a run, sampled every 50 ms, and shown for a quarter of the stories
@@ -13,20 +13,14 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import subprocess
 import sys
 import tempfile
 import time
-from contextlib import suppress
 from pathlib import Path
-from typing import NamedTuple
-
-sys.path.insert(0, str(Path(__file__).parent))
-from kernel import make_stories, read_rows
 
 import service
-
-ROOT = Path(__file__).parent.parent.parent
+from tests.benchmarks.kernel import make_stories, read_rows
+from tests.benchmarks.processes import Run, watch
 
 
 def write_stories(path: Path, texts: list[str]) -> Path:
@@ -34,50 +28,8 @@ def write_stories(path: Path, texts: list[str]) -> Path:
     return path
 
 
-class Run(NamedTuple):
-    seconds: float
-    processor: float
-    peak: float = 0.0
-
-
 def score(source: Path, *words: object) -> Run:
-    """Run the command; time it and all that come from it, and this process's other children (a cluster's workers)."""
-    command = [sys.executable, "-m", "service", "score", source, source.with_suffix(".out.jsonl"), *words]
-    before = processor_seconds()
-    after, peak, begun = dict(before), 0.0, time.perf_counter()
-    run = subprocess.Popen([*map(str, command)], cwd=ROOT, stderr=subprocess.DEVNULL)
-    while run.poll() is None:
-        after |= processor_seconds()
-        peak = max(peak, sum(megabytes(number) for number in family(run.pid)))
-        time.sleep(0.05)
-    assert run.returncode == 0
-    return Run(time.perf_counter() - begun, sum(after.values()) - sum(before.values()), peak)
-
-
-def processor_seconds() -> dict[int, float]:
-    """Say how much each process that comes from this one has used so far."""
-    used, ticks = {}, os.sysconf("SC_CLK_TCK")
-    for number in family(os.getpid())[1:]:
-        with suppress(OSError):
-            words = Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()
-            used[number] = (int(words[11]) + int(words[12])) / ticks
-    return used
-
-
-def family(parent: int) -> list[int]:
-    """List a process and all that come from it, whichever of its threads started them."""
-    with suppress(OSError):
-        found = [child for thread in Path(f"/proc/{parent}/task").iterdir() for child in (thread / "children").read_text().split()]
-        return [parent, *(one for child in found for one in family(int(child)))]
-    return [parent]
-
-
-def megabytes(number: int) -> float:
-    with suppress(OSError):
-        for line in Path(f"/proc/{number}/smaps_rollup").read_text().splitlines():
-            if line.startswith("Pss:"):
-                return int(line.split()[1]) / 1024
-    return 0.0
+    return watch([sys.executable, "-m", "service", "score", source, source.with_suffix(".out.jsonl"), *words])
 
 
 def report(name: str, stories: int, runs: list[Run]) -> None:

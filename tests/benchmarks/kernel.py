@@ -68,8 +68,12 @@ def fit_pipeline(rows: Sequence[dict[str, Any]]) -> Any:
     texts = [f"{row['title']}\n\n{row['text']}" for row in rows]
     labels = ["border_clash", "diplomacy", "casualties", "hostile", "neutral", "conciliatory"]
     targets = np.array([[label in (*row["topics"], row["tone"]) for label in labels] for row in rows], int)
+    return pipeline().fit(texts, targets)
+
+
+def pipeline() -> Any:
     vectorizer = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, min_df=2, strip_accents="unicode")
-    return make_pipeline(vectorizer, OneVsRestClassifier(LogisticRegression(C=30, max_iter=1000))).fit(texts, targets)
+    return make_pipeline(vectorizer, OneVsRestClassifier(LogisticRegression(C=30, max_iter=1000)))
 
 
 def fit_fasttext(rows: Sequence[dict[str, Any]]) -> Any:

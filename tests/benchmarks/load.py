@@ -3,8 +3,9 @@
 usage: python -m tests.benchmarks.load [--environments FOLDER] [--seconds 5] [--rounds 3]
 
 The same story of 400 words, one worker each, no request logs, wrk with eight connections (`apt install wrk`), rounds of the three in turn,
-medians. The peers are installed by pip into environments of their own, made in FOLDER when they are not there. Then lists of 64 stories,
-in stories per second, against `Tagger.tag` alone, and the latency at a quarter of the rate reached. Prints Markdown.
+medians; the other two idle meanwhile. The peers are installed by pip into environments of their own, made in FOLDER when they are not
+there. Then lists of 64 times that story, in stories per second, against `Tagger.tag` alone, and the latency at a quarter of the rate
+reached. Prints Markdown.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import argparse
 import http.client
 import json
 import re
+import shutil
 import statistics
 import subprocess
 import sys
@@ -77,7 +79,11 @@ def environment(folder: Path, name: str, packages: tuple[str, ...]) -> Path:
     programs = folder / name / "bin"
     if not programs.exists():
         subprocess.run([sys.executable, "-m", "venv", folder / name], check=True)
-        subprocess.run([programs / "pip", "install", "--quiet", *packages], check=True)
+        try:
+            subprocess.run([programs / "pip", "install", "--quiet", *packages], check=True)
+        except subprocess.CalledProcessError:
+            shutil.rmtree(folder / name)
+            raise
     return programs
 
 
@@ -106,6 +112,10 @@ def wait_for(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
         else:
             return
     sys.exit(f"the peer did not start:\n{log.read_text()[-2000:]}")
+
+
+def ours() -> Server:
+    return Server([sys.executable, "-m", "service"], "--set", "log_requests=false", cwd=ROOT)
 
 
 def flask(folder: Path, programs: Path, stack: ExitStack) -> tuple[str, bytes]:
@@ -184,7 +194,7 @@ def latencies(port: int, rate: float, seconds: float) -> list[float]:
 def compare(environments: Path, seconds: int, rounds: int) -> dict[str, list[float]]:
     reached: dict[str, list[float]] = {}
     with ExitStack() as stack:
-        server = stack.enter_context(Server([sys.executable, "-m", "service"], "--set", "log_requests=false", cwd=ROOT))
+        server = stack.enter_context(ours())
         targets = {OURS: (f"{server.url}/classify", story())}
         for name, start in ((FLASK, flask), (MLSERVER, mlserver)):
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
@@ -213,7 +223,7 @@ def main() -> None:
     print("| server, one worker | requests/s | this service is so many times as fast |\n|---|---|---|")
     for name, middle in medians.items():
         print(f"| {name} | {middle:,.0f} | {medians[OURS] / middle:.1f} |")
-    with Server([sys.executable, "-m", "service"], cwd=ROOT) as server:
+    with ours() as server:
         pairs = [(batches(server.port, options.seconds), tagging(options.seconds)) for _ in range(options.rounds)]
         rate = medians[OURS] / 4
         found = latencies(server.port, rate, options.seconds * 2)
