@@ -28,7 +28,7 @@ from service.model.review import Review
 from service.model.swap import swap_in
 from service.model.tokens import TokenRule, read_only
 
-FORMAT = 1
+FORMAT = 2
 MANIFEST = "manifest.json"
 ARRAYS = "model.safetensors"
 TERMS = "terms.txt"
@@ -45,7 +45,7 @@ class Model:
     """A trained model as it stands in memory.
 
     tokens: the token rule, whose table is the model's: open addressing, n-gram hash and entry (see `kernel`).
-    weights: (terms, 1 + columns) float64: idf, then per column the weight with the idf folded in.
+    weights: (terms, lanes) float64: idf, then per column the weight with the idf folded in, then zeros (lanes: a multiple of 8).
     bias: (columns,) float64. Columns are the scheme's topics, then its tones. calibrators: one per column, or none.
     """
 
@@ -59,6 +59,11 @@ class Model:
     calibrators: tuple[Calibrator, ...]
     manifest: Mapping[str, Any]
     folder: Path | None = None
+
+    @property
+    def label_weights(self) -> NDArray[np.float64]:
+        """View the weights per column alone; shape (terms, columns)."""
+        return self.weights[:, 1 : 1 + len(self.labels.columns)]
 
     def metrics(self) -> dict[str, Any]:
         """Read the figures that were measured when the model was made; empty for a model in memory only."""
@@ -163,8 +168,8 @@ def _model(folder: Path | None, manifest: Mapping[str, Any], arrays: Mapping[str
     labels = LabelScheme.from_json(manifest["labels"])
     classes = tuple(map(str, manifest["classes"]))
     _check_references(arrays, len(classes))
-    if arrays["weights"].shape[1] != 1 + len(labels.columns) or arrays["bias"].shape != (len(labels.columns),):
-        raise ValueError(f"weights for {arrays['weights'].shape[1] - 1} columns, but {len(labels.columns)} labels")
+    if arrays["weights"].shape[1] != lanes(len(labels.columns)) or arrays["bias"].shape != (len(labels.columns),):
+        raise ValueError(f"weights {arrays['weights'].shape} and bias {arrays['bias'].shape} for {len(labels.columns)} labels")
     thresholds = {topic: float(manifest["thresholds"][topic]) for topic in labels.topics}
     review = Review.from_json(manifest["review"])
     calibrators = tuple(from_json(manifest["calibration"][label]) for label in labels.columns) if manifest["calibration"] else ()
@@ -173,6 +178,11 @@ def _model(folder: Path | None, manifest: Mapping[str, Any], arrays: Mapping[str
     tokens = TokenRule(fold, settings["ngrams"], classes, settings["hash_seed"], read_only(arrays["table"]))
     parts = (read_only(arrays["weights"]), read_only(arrays["bias"]))
     return Model(str(manifest["name"]), labels, tokens, *parts, thresholds, review, calibrators, manifest, folder)
+
+
+def lanes(columns: int) -> int:
+    """Say how wide the weights of so many columns are: idf and columns, up to a multiple of what the kernel adds up at once."""
+    return -(-(1 + columns) // kernel.LANES) * kernel.LANES
 
 
 def _check_references(arrays: Mapping[str, NDArray[Any]], class_count: int) -> None:

@@ -56,9 +56,8 @@ def from_json(entry: Mapping[str, Any]) -> Calibrator:
 
 
 def logistic(scores: Floats) -> Floats:
-    """Give 1 / (1 + exp(-score))."""
-    with np.errstate(over="ignore"):
-        result: Floats = 1 / (1 + np.exp(-scores))
+    """Give 1 / (1 + exp(-score)); below a score of -700, where it is next to nothing, that of -700."""
+    result: Floats = 1 / (1 + np.exp(np.minimum(-scores, 700.0)))
     return result
 
 
@@ -78,9 +77,17 @@ def probabilities(decisions: Floats, topics: int, calibrators: Sequence[Calibrat
     tones = decisions[:, topics:]
     if not calibrators:
         return np.hstack([logistic(decisions[:, :topics]), softmax(tones) if tones.size else tones])
-    result = np.column_stack([calibrate(column) for calibrate, column in zip(calibrators, decisions.T, strict=True)])
+    result = _calibrated(decisions, calibrators)
     if tones.size:
         sums = result[:, topics:].sum(axis=1, keepdims=True)
-        shares = np.full_like(tones, 1 / tones.shape[1])
-        result[:, topics:] = np.divide(result[:, topics:], sums, out=shares, where=sums > 0)
+        result[:, topics:] = np.where(sums > 0, result[:, topics:], 1.0) / np.where(sums > 0, sums, tones.shape[1])
     return result
+
+
+def _calibrated(decisions: Floats, calibrators: Sequence[Calibrator]) -> Floats:
+    """Calibrate column by column, or all in one step where one form of function serves all."""
+    lines = [(calibrate.a, calibrate.b) for calibrate in calibrators if isinstance(calibrate, Sigmoid)]
+    if len(lines) == decisions.shape[1]:
+        a, b = np.array(lines).T
+        return logistic(-(decisions * a + b))
+    return np.column_stack([calibrate(column) for calibrate, column in zip(calibrators, decisions.T, strict=True)])

@@ -55,7 +55,7 @@ def contributions(model: Model, story: Story) -> Contributions:
     terms, term_of, counts = np.unique(rows[known], return_inverse=True, return_counts=True)
     tf = 1 + np.log(counts)
     norm = np.sqrt(np.sum((tf * model.weights[terms, 0]) ** 2)) or 1.0
-    each = model.weights[terms, 1:] * (tf / counts / norm)[:, None]
+    each = model.label_weights[terms] * (tf / counts / norm)[:, None]
     spans, span_of = np.unique(np.column_stack([ngrams.starts, ngrams.ends])[known], axis=0, return_inverse=True)
     weights = np.zeros((len(spans), each.shape[1]))
     np.add.at(weights, span_of.ravel(), each[term_of.ravel()])

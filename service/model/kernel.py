@@ -3,15 +3,18 @@
 Words here: a *code* is a code point; a *hash* is 64 bits made from the folded codes of a token or n-gram; a *row* is an n-gram's
 place in the model's weights; a *class* is a word class of the lexicon, 0 for none. An entry of the table packs both: row + 2 in the
 lower half, class in the upper. All functions release the GIL and write only to the arrays handed to them.
+
+All of them stand in this one file, since what is compiled is kept on disk by the date of its own file alone.
 """
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-PRIME = np.uint64(0x00000100000001B3)
 CHAIN = np.uint64(0x9E3779B97F4A7C15)
 MIX = np.uint64(0xD6E8FEB86659FD93)
 HALF = np.uint64(32)
@@ -23,8 +26,11 @@ ROW = np.uint64(0xFFFFFFFF)
 NOT_THERE = np.uint64(1)
 TOP = np.uint64(58)
 BYTES = np.uint64(34)
+PAGE = np.uint32(8)
+IN_PAGE = np.uint32(255)
 MIN_LENGTH = 2
-KNOWN_LOGS = np.log(np.arange(1, 65))
+LANES = 8
+TF = np.append(0.0, 1.0 + np.log(np.arange(1, 65)))
 
 
 def compiled(**options):
@@ -72,91 +78,175 @@ def class_of(entry):
     return np.int64(entry >> HALF)
 
 
-@compiled()
-def tokenise(codes, start, stop, fold, seed, token_space):
-    """Write the tokens of codes[start:stop]: chained hash, first code and code after the last, relative to start.
+class Space(NamedTuple):
+    """Room for the tokens of one story, made once for many."""
 
-    A token is a run of at least two folded letters or digits. Returns how many there are; past the end of `token_space` they are only
-    counted.
+    folded: NDArray[np.uint32]
+    sums: NDArray[np.uint64]
+    hashes: NDArray[np.uint64]
+    starts: NDArray[np.int32]
+    ends: NDArray[np.int32]
+    entries: NDArray[np.uint64]
+    rows: NDArray[np.int32]
+    tfs: NDArray[np.float64]
+
+
+@compiled()
+def make_space(size, longest):
+    """Make room for a story of so many folded codes. Tokens have two codes at least and one between; the last place is but scratch."""
+    tokens = size // 2 + 2
+    rows = (size // 3 + 2) * (longest + 2) + 3
+    return Space(
+        np.empty(size + 1, np.uint32),
+        np.empty(size + 1, np.uint64),
+        np.empty(tokens, np.uint64),
+        np.empty(tokens, np.int32),
+        np.empty(tokens, np.int32),
+        np.empty(tokens, np.uint64),
+        np.empty(rows, np.int32),
+        np.empty(rows, np.float64),
+    )
+
+
+@compiled()
+def longest_of(bounds):
+    """Say how many codes the longest story has."""
+    longest = 0
+    for i in range(bounds.shape[0] - 1):
+        longest = max(longest, bounds[i + 1] - bounds[i])
+    return longest
+
+
+@compiled(inline="always")
+def fold_code(code, fold):
+    """Look a code up in the fold table."""
+    return fold[1][np.uint32(fold[0][code >> PAGE]) << PAGE | (code & IN_PAGE)]
+
+
+@compiled()
+def fold_codes(codes, start, stop, fold, folded):
+    """Write the folded codes of codes[start:stop], 0 where words part. False when some vanish or become several: then all are wrong."""
+    lowest = np.int32(0)
+    for i in range(stop - start):
+        value = fold_code(codes[start + i], fold)
+        folded[i] = np.uint32(value)
+        lowest = min(lowest, value)
+    return lowest == 0
+
+
+@compiled()
+def expand_codes(codes, start, stop, fold):
+    """Give the folded codes of codes[start:stop], and of each the place it comes from; the end's last."""
+    expansions, size = fold[2], 0
+    for i in range(start, stop):
+        value = fold_code(codes[i], fold)
+        size += 1 if value >= 0 else 0 if value == -1 else expansions[-2 - value]
+    folded, places = np.empty(size + 1, np.uint32), np.empty(size + 1, np.int32)
+    size = 0
+    for i in range(start, stop):
+        value = fold_code(codes[i], fold)
+        several = expansions[-2 - value] if value < -1 else 0
+        for j in range(several):
+            folded[size], places[size] = expansions[-1 - value + j], i - start
+            size += 1
+        if value >= 0:
+            folded[size], places[size] = value, i - start
+            size += 1
+    places[size] = stop - start
+    return folded, places
+
+
+@compiled(inline="always")
+def power(powers, exponent):
+    """Take a power from the table of the first ones, or go on from its last."""
+    known = min(exponent, powers.shape[0] - 1)
+    result = powers[known]
+    for _ in range(exponent - known):
+        result *= powers[1]
+    return result
+
+
+@compiled()
+def split(folded, size, powers, space):
+    """Write the tokens of folded codes: hash, place of the first code and place after the last. Returns how many there are.
+
+    A token is a run of at least two codes that are not 0. Its hash is a polynomial in its codes, taken as the difference of sums over the
+    text, so that reading a code never waits to know whether a word ends there.
     """
-    pages, values, expansions = fold
-    hashes, starts, ends = token_space
-    ascii_page = pages[0] << 8
-    count, length, hashed, first, last = 0, 0, seed, start, start
-    for i in range(start, stop + 1):
-        code = codes[i] if i < stop else np.uint32(0)
-        page = ascii_page if code < np.uint32(128) else pages[code >> np.uint32(8)] << 8
-        value = values[page | np.int64(code & np.uint32(255))]
-        more, place = 0, 0
-        if value < 0:
-            if value == -1:
-                last = i + 1 if length else last
-                continue
-            place = -2 - value
-            more, value = expansions[place], expansions[place + 1]
-        while True:
-            if value > 0:
-                first = i if length == 0 else first
-                hashed = (hashed ^ np.uint64(value)) * PRIME
-                length += 1
-                last = i + 1
-            else:
-                if length >= MIN_LENGTH:
-                    if count < hashes.shape[0]:
-                        hashes[count], starts[count], ends[count] = hashed, first - start, last - start
-                    count += 1
-                length, hashed = 0, seed
-            more -= 1
-            if more <= 0:
-                break
-            place += 1
-            value = expansions[place + 1]
+    sums, hashes, starts, ends = space.sums, space.hashes, space.starts, space.ends
+    opened, closed, within, total = 0, 0, False, np.uint64(0)
+    for i in range(size):
+        code = folded[i]
+        word = code != 0
+        sums[i], starts[opened], ends[closed] = total, i, i
+        total = total * powers[1] + np.uint64(code)
+        opened += word and not within
+        closed += within and not word
+        within = word
+    sums[size], ends[closed] = total, size
+    count = 0
+    for i in range(opened):
+        first, last = starts[i], ends[i]
+        hashes[count] = sums[last] - sums[first] * power(powers, last - first)
+        starts[count], ends[count] = first, last
+        count += last - first >= MIN_LENGTH
     return count
 
 
 @compiled()
-def resolve(table, token_space, count, entries):
-    """Look up every token; take stop words out of the token arrays in place. Returns how many tokens remain."""
-    hashes, starts, ends = token_space
+def tokenise(codes, start, stop, rule, space):
+    """Write the tokens of codes[start:stop]: hash, first code and code after the last, relative to start; stop words are left out.
+
+    Returns how many there are, and the space, which is a larger one when the given one was too small.
+    """
+    fold, powers, table, longest, _ = rule
+    if fold_codes(codes, start, stop, fold, space.folded):
+        count = split(space.folded, stop - start, powers, space)
+    else:
+        folded, places = expand_codes(codes, start, stop, fold)
+        if folded.shape[0] > space.folded.shape[0]:
+            space = make_space(folded.shape[0], longest)
+        count = split(folded, folded.shape[0] - 1, powers, space)
+        for i in range(count):
+            last = space.ends[i]
+            space.starts[i] = places[space.starts[i]]
+            space.ends[i] = max(places[last - 1] + 1, places[last])
+    hashes, starts, ends, entries = space.hashes, space.starts, space.ends, space.entries
     kept = 0
     for i in range(count):
         entry = find(table, finish(hashes[i]))
-        if row_of(entry) != STOP:
-            hashes[kept], starts[kept], ends[kept], entries[kept] = hashes[i], starts[i], ends[i], entry
-            kept += 1
-    return kept
+        hashes[kept], starts[kept], ends[kept], entries[kept] = hashes[i], starts[i], ends[i], entry
+        kept += row_of(entry) != STOP
+    return kept, space
 
 
 @compiled()
-def ngrams(codes, bounds, rule, token_space, hashes, stories, starts, ends):
+def ngrams(codes, bounds, rule, hashes, stories, starts, ends):
     """Write every n-gram of words, and of word classes, of every story: finished hash, story, and span relative to the story's start.
 
-    Story i is codes[bounds[i]:bounds[i + 1]]. `rule` is `TokenRule.compiled`. Returns how many n-grams there are, or minus the number of
-    tokens that a story needs when `token_space` is too short for it.
+    Story i is codes[bounds[i]:bounds[i + 1]]. `rule` is `TokenRule.compiled`. Returns how many n-grams there are; past the end of the
+    arrays they are only counted.
     """
-    fold, seed, table, longest, class_hashes = rule
-    found, entries = 0, np.empty(token_space[0].shape[0], np.uint64)
+    longest, class_hashes = rule[3], rule[4]
+    found, space = 0, make_space(longest_of(bounds), longest)
     for story in range(bounds.shape[0] - 1):
-        count = tokenise(codes, bounds[story], bounds[story + 1], fold, seed, token_space)
-        if count > token_space[0].shape[0]:
-            return -count
-        count = resolve(table, token_space, count, entries)
+        count, space = tokenise(codes, bounds[story], bounds[story + 1], rule, space)
         earlier, before = 0, 0
         for i in range(count):
             chained = np.uint64(0)
             for j in range(i, min(i + longest, count)):
-                chained = (chained * CHAIN) ^ token_space[0][j]
+                chained = (chained * CHAIN) ^ space.hashes[j]
                 if found < hashes.shape[0]:
                     hashes[found], stories[found] = finish(chained), story
-                    starts[found], ends[found] = token_space[1][i], token_space[2][j]
+                    starts[found], ends[found] = space.starts[i], space.ends[j]
                 found += 1
-            own = class_of(entries[i])
+            own = class_of(space.entries[i])
             if own:
                 for first in range(2 if earlier else 1):
                     chained = class_hashes[own] if first == 0 else (class_hashes[earlier] * CHAIN) ^ class_hashes[own]
                     if found < hashes.shape[0]:
                         hashes[found], stories[found] = finish(chained), story
-                        starts[found], ends[found] = token_space[1][before if first else i], token_space[2][i]
+                        starts[found], ends[found] = space.starts[before if first else i], space.ends[i]
                     found += 1
                 earlier, before = own, i
     return found
@@ -169,13 +259,14 @@ def may_hold(sieve, key):
 
 
 @compiled()
-def known_rows(rule, tables, hashes, entries, count, rows):
+def known_rows(rule, tables, space, count):
     """Write the row of every known n-gram of one story's tokens, in any order. Returns how many there are, and how many known tokens.
 
     One pass for each kind, so that look-ups that must wait for memory wait together.
     """
     table, longest = rule[2], rule[3]
     sieve, class_rows, pair_rows = tables
+    hashes, entries, rows = space.hashes, space.entries, space.rows
     found, known, earlier = 0, 0, 0
     for i in range(count):
         row, own = row_of(entries[i]), class_of(entries[i])
@@ -205,43 +296,66 @@ def known_rows(rule, tables, hashes, entries, count, rows):
 
 
 @compiled()
-def score(codes, bounds, rule, tables, model, token_space, counts, scores, tokens):
+def weigh(weights, counts, space, found):
+    """Keep each row once, and write its tf; `counts` is all 0 before and after. Returns how many rows remain, and their tf-idf's norm."""
+    rows, tfs = space.rows, space.tfs
+    distinct = 0
+    for k in range(found):
+        row = np.uint32(rows[k])
+        times = counts[row]
+        counts[row] = times + 1
+        rows[distinct] = row
+        distinct += times == 0
+    squares = 0.0
+    for k in range(distinct):
+        row = np.uint32(rows[k])
+        times = np.uint32(counts[row])
+        counts[row] = 0
+        tf = TF[times] if times < TF.shape[0] else 1.0 + np.log(times)
+        tfs[k] = tf
+        squares += (tf * weights[row, 0]) ** 2
+    return distinct, np.sqrt(squares) if squares > 0.0 else 1.0
+
+
+@compiled()
+def add_up(weights, lane, space, distinct):
+    """Give the sums of tf times weight in eight lanes, kept in registers."""
+    a, b, c, d, e, f, g, h = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
+    for k in range(distinct):
+        row, tf = np.uint32(space.rows[k]), space.tfs[k]
+        a += tf * weights[row, lane]
+        b += tf * weights[row, lane + 1]
+        c += tf * weights[row, lane + 2]
+        d += tf * weights[row, lane + 3]
+        e += tf * weights[row, lane + 4]
+        f += tf * weights[row, lane + 5]
+        g += tf * weights[row, lane + 6]
+        h += tf * weights[row, lane + 7]
+    return a, b, c, d, e, f, g, h
+
+
+@compiled()
+def score(codes, bounds, rule, tables, model, counts, scores, tokens):
     """Write each story's decision scores, its number of tokens, and how many of them the model knows.
 
     `rule` is `TokenRule.compiled`, `tables` what `make_tables` gives. `model` is weights and bias; the weights have a row an n-gram: its
-    idf, then its weight per column with the idf folded in. `counts` is scratch, one zero a row, and is left so. Returns 0, or the number
-    of tokens that a story needs when `token_space` is too short for it.
+    idf, then its weight per column with the idf folded in, then zeros up to a multiple of LANES. `counts` is scratch, one zero a row, and
+    is left so.
     """
-    fold, seed, table, longest, _ = rule
     weights, bias = model
-    entries = np.empty(token_space[0].shape[0], np.uint64)
-    rows = np.empty(token_space[0].shape[0] * (longest + 2) + 3, np.int64)
+    longest = rule[3]
+    space = make_space(longest_of(bounds), longest)
     for story in range(bounds.shape[0] - 1):
-        count = tokenise(codes, bounds[story], bounds[story + 1], fold, seed, token_space)
-        if count > token_space[0].shape[0]:
-            return count
-        count = resolve(table, token_space, count, entries)
-        found, known = known_rows(rule, tables, token_space[0], entries, count, rows)
-        for k in range(found):
-            counts[rows[k]] += 1
-        squares = 0.0
-        scores[story, :] = 0.0
-        for k in range(found):
-            row = rows[k]
-            times = counts[row]
-            if times == 0:
-                continue
-            counts[row] = 0
-            tf = 1.0 if times == 1 else 1.0 + (KNOWN_LOGS[times - 1] if times <= 64 else np.log(times))
-            weighted = tf * weights[row, 0]
-            squares += weighted * weighted
-            for column in range(bias.shape[0]):
-                scores[story, column] += tf * weights[row, column + 1]
-        norm = np.sqrt(squares) if squares > 0.0 else 1.0
-        for column in range(bias.shape[0]):
-            scores[story, column] = scores[story, column] / norm + bias[column]
+        count, space = tokenise(codes, bounds[story], bounds[story + 1], rule, space)
+        found, known = known_rows(rule, tables, space, count)
+        distinct, norm = weigh(weights, counts, space, found)
+        for lane in range(0, weights.shape[1], LANES):
+            sums = add_up(weights, lane, space, distinct)
+            for i in range(LANES):
+                column = lane + i - 1
+                if 0 <= column < bias.shape[0]:
+                    scores[story, column] = sums[i] / norm + bias[column]
         tokens[story, 0], tokens[story, 1] = count, known
-    return 0
 
 
 @compiled()
@@ -280,26 +394,3 @@ def finish_all(chained):
     for i in range(chained.shape[0]):
         finished[i] = finish(chained[i])
     return finished
-
-
-def make_table(keys: NDArray[np.uint64], rows: NDArray[np.int64], classes: NDArray[np.int64]) -> NDArray[np.uint64]:
-    """Make the open-addressing table for distinct finished hashes; shape (capacity, 2): hash, entry."""
-    table = np.zeros((max(16, 1 << (len(keys) * 3 // 2).bit_length()), 2), np.uint64)
-    entries = (rows - STOP).astype(np.uint64) | classes.astype(np.uint64) << HALF
-    fill(table, keys, entries)
-    return table
-
-
-def make_tables(table: NDArray[np.uint64], class_hashes: NDArray[np.uint64]) -> tuple[NDArray[np.uint64], ...]:
-    """Make what scoring looks up beside the table, small enough to stay in the cache: (sieve, class rows, pair rows).
-
-    sieve: (words,) uint64, four bits a place of the table. class_rows: (classes + 1,) int64, the row of each class. pair_rows:
-    (classes + 1, classes + 1) int32, the row of each pair of classes.
-    """
-    sieve = np.zeros(max(1, len(table) // 16), np.uint64)
-    fill_sieve(table, sieve)
-    rows = lookup(table, finish_all(class_hashes)).astype(np.int32)
-    pairs = class_hashes[:, None] * CHAIN ^ class_hashes[None, :]
-    pair_rows = lookup(table, finish_all(pairs.ravel())).astype(np.int32).reshape(pairs.shape)
-    rows[0], pair_rows[0], pair_rows[:, 0] = UNKNOWN, UNKNOWN, UNKNOWN
-    return sieve, rows, pair_rows

@@ -18,7 +18,8 @@ from service.model.artifact import Model
 from service.model.calibration import probabilities
 from service.model.review import NO_KNOWN_WORDS
 from service.model.story import Story
-from service.model.tokens import encode, grow, token_space
+from service.model.table import make_tables
+from service.model.tokens import encode
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -63,8 +64,9 @@ class Tagger:
 
     def __init__(self, model: Model) -> None:
         self.model = model
-        self._tables = kernel.make_tables(model.tokens.table, model.tokens.compiled[-1])
+        self._tables = make_tables(model.tokens.table, model.tokens.compiled[-1])
         self._scratch = threading.local()
+        self._thresholds = tuple(model.thresholds[topic] for topic in model.labels.topics)
 
     def tag(self, stories: Sequence[Story]) -> list[Tags]:
         """Tag a batch, in its order."""
@@ -91,13 +93,10 @@ class Tagger:
         columns = len(self.model.labels.columns)
         decisions, tokens = np.empty((len(texts), columns)), np.empty((len(texts), 2), np.int64)
         codes, bounds = encode(texts)
-        rule, model = self.model.tokens, self.model
-        while True:
-            arrays = (model.weights, model.bias)
-            more = kernel.score(codes, bounds, rule.compiled, self._tables, arrays, token_space(), self._counts(), decisions, tokens)
-            if not more:
-                return Scores(decisions, probabilities(decisions, len(model.labels.topics), model.calibrators), tokens)
-            grow(more)
+        model = self.model
+        arrays = (model.weights, model.bias)
+        kernel.score(codes, bounds, model.tokens.compiled, self._tables, arrays, self._counts(), decisions, tokens)
+        return Scores(decisions, probabilities(decisions, len(model.labels.topics), model.calibrators), tokens)
 
     def self_test(self) -> None:
         """Score the text that the manifest holds and compare. Raises ArtifactError when this machine computes something else."""
@@ -118,10 +117,10 @@ class Tagger:
     def _tags(self, key: str | None, row: Sequence[float], coverage: float) -> Tags:
         if not coverage:
             return Tags(key, (), None, {}, {}, (NO_KNOWN_WORDS,), coverage)
-        labels, thresholds = self.model.labels, self.model.thresholds
+        labels = self.model.labels
         topic_scores = dict(zip(labels.topics, row, strict=False))
         tone_scores = dict(zip(labels.tones, row[len(labels.topics) :], strict=True))
-        topics = tuple(topic for topic, score in topic_scores.items() if score >= thresholds[topic])
+        topics = tuple([topic for topic, score, least in zip(labels.topics, row, self._thresholds, strict=False) if score >= least])
         tone = max(tone_scores, key=tone_scores.__getitem__) if tone_scores else None
         review = tuple(self.model.review.reasons(topic_scores, tone_scores, coverage))
         return Tags(key, topics, tone, topic_scores, tone_scores, review, coverage)

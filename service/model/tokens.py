@@ -7,10 +7,10 @@ its class too, and as a pair with the class before it in the text. An n-gram is 
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import accumulate
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
@@ -18,9 +18,11 @@ from numpy.typing import NDArray
 
 from service.model import kernel
 from service.model.fold import FoldTable, fold_text
+from service.model.table import make_table
 
-FIRST_ROOM = 1024
 BITS = 0xFFFFFFFFFFFFFFFF
+BASE = 0xD1342543DE82EF95
+POWERS = 64
 
 Array = TypeVar("Array", bound=NDArray[Any])
 
@@ -64,7 +66,7 @@ class TokenRule:
             keys, first = np.unique(plain.hashes_of([*stop_words, *words]), return_index=True)
             stops = first < len(stop_words)
             class_of = np.array([0] * len(stop_words) + [number[name] for name in words.values()], np.int64)[first]
-            table = kernel.make_table(keys, np.where(stops, kernel.STOP, kernel.UNKNOWN), np.where(stops, 0, class_of))
+            table = make_table(keys, np.where(stops, kernel.STOP, kernel.UNKNOWN), np.where(stops, 0, class_of))
         return cls(fold, longest, classes, seed, read_only(table))
 
     def hashes_of(self, words: Sequence[str]) -> NDArray[np.uint64]:
@@ -77,11 +79,12 @@ class TokenRule:
         return result
 
     @cached_property
-    def compiled(self) -> tuple[FoldTable, np.uint64, NDArray[np.uint64], int, NDArray[np.uint64]]:
-        """Give the rule as the kernel takes it: fold table, seed hash, table, longest, and the chained hash of every class."""
-        start = 0xCBF29CE484222325 + self.seed * 0x9E3779B97F4A7C15 & BITS
-        hashes = np.array([0, *(_chain(start, f"#{name}") for name in self.classes)], np.uint64)
-        return self.fold, np.uint64(start), self.table, self.longest, read_only(hashes)
+    def compiled(self) -> tuple[FoldTable, NDArray[np.uint64], NDArray[np.uint64], int, NDArray[np.uint64]]:
+        """Give the rule as the kernel takes it: fold table, powers of the hash's base, table, longest, and the hash of every class."""
+        base = BASE + 2 * self.seed * int(kernel.CHAIN) & BITS
+        powers = np.array([pow(base, exponent, BITS + 1) for exponent in range(POWERS)], np.uint64)
+        hashes = np.array([0, *(_polynomial(base, f"#{name}") for name in self.classes)], np.uint64)
+        return self.fold, read_only(powers), self.table, self.longest, read_only(hashes)
 
     def class_terms(self) -> dict[int, str]:
         """Name every class and pair of classes by its finished hash."""
@@ -96,18 +99,11 @@ class TokenRule:
         codes, bounds = encode(texts)
         room = (len(codes) // 2 + len(texts)) * (self.longest + 2)
         while True:
-            found, space = self._ngrams(codes, bounds, room)
+            space = Ngrams(np.empty(room, np.uint64), *(np.empty(room, np.int32) for _ in range(3)))
+            found = int(kernel.ngrams(codes, bounds, self.compiled, *space))
             if found <= room:
                 return Ngrams(space.hashes[:found], space.stories[:found], space.starts[:found], space.ends[:found])
             room = found
-
-    def _ngrams(self, codes: NDArray[np.uint32], bounds: NDArray[np.int64], room: int) -> tuple[int, Ngrams]:
-        space = Ngrams(np.empty(room, np.uint64), *(np.empty(room, np.int32) for _ in range(3)))
-        while True:
-            found = int(kernel.ngrams(codes, bounds, self.compiled, token_space(), *space))
-            if found >= 0:
-                return found, space
-            grow(-found)
 
 
 def term(text: str, stop_words: frozenset[str] = frozenset()) -> str:
@@ -116,47 +112,18 @@ def term(text: str, stop_words: frozenset[str] = frozenset()) -> str:
     return " ".join(word for word in words if len(word) >= kernel.MIN_LENGTH and word not in stop_words)
 
 
-def _chain(start: int, name: str) -> int:
+def _polynomial(base: int, name: str) -> int:
+    total = 0
     for char in name:
-        start = ((start ^ ord(char)) * int(kernel.PRIME)) & BITS
-    return start
+        total = (total * base + ord(char)) & BITS
+    return total
 
 
 def encode(texts: Sequence[str]) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
     """Lay texts end to end as code points: (codes, bounds), text i being codes[bounds[i]:bounds[i + 1]]."""
     codes = np.frombuffer("".join(texts).encode("utf-32-le", "surrogatepass"), np.uint32)
-    bounds = np.zeros(len(texts) + 1, np.int64)
-    np.cumsum([len(text) for text in texts], out=bounds[1:])
+    bounds = np.fromiter(accumulate(map(len, texts), initial=0), np.int64, len(texts) + 1)
     return codes, bounds
-
-
-class Tokens(NamedTuple):
-    """Room for the tokens of one story: chained hash, span; all of one length."""
-
-    hashes: NDArray[np.uint64]
-    starts: NDArray[np.int32]
-    ends: NDArray[np.int32]
-
-
-class _Scratch(threading.local):
-    def __init__(self) -> None:
-        self.make(FIRST_ROOM)
-
-    def make(self, room: int) -> None:
-        self.tokens = Tokens(np.empty(room, np.uint64), np.empty(room, np.int32), np.empty(room, np.int32))
-
-
-_scratch = _Scratch()
-
-
-def token_space() -> Tokens:
-    """Give this thread's own room for tokens."""
-    return _scratch.tokens
-
-
-def grow(tokens: int) -> None:
-    """Make this thread's room large enough for a story of so many tokens."""
-    _scratch.make(tokens)
 
 
 def read_only(array: Array) -> Array:

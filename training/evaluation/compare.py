@@ -131,7 +131,7 @@ def _named(model: Model) -> dict[str, int]:
 
 def _weights(model: Model, label: str) -> Any:
     """One label's weights; the last, that of a term without a row, is 0."""
-    return np.append(model.weights[:, 1 + model.labels.columns.index(label)], 0.0)
+    return np.append(model.label_weights[:, model.labels.columns.index(label)], 0.0)
 
 
 def _moved(terms: list[str], names: Sequence[Mapping[str, int]], weights: Sequence[Any], most: int) -> Iterator[Moved]:

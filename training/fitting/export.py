@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from service.model import artifact, kernel
 from service.model.artifact import Model
+from service.model.table import make_table
 from service.model.tagger import Tagger
 from training.fitting.fit import HASH_SEED, Fitted
 from training.fitting.prepare import Prepared
@@ -33,9 +34,11 @@ def arrays_of(prepared: Prepared, fitted: Fitted) -> Arrays:
     rows[np.searchsorted(keys, hashes)] = np.arange(len(hashes))
     classes = np.zeros(len(keys), np.int64)
     classes[np.searchsorted(keys, own[:, 0])] = own[:, 1] >> kernel.HALF
-    weights = np.ascontiguousarray(np.column_stack([idf, coefficients * idf[:, None]]))
+    order = np.argsort(np.where(rows < 0, len(hashes), rows), kind="stable")
+    weights = np.zeros((len(idf), artifact.lanes(len(bias))))
+    weights[:, 0], weights[:, 1 : 1 + len(bias)] = idf, coefficients * idf[:, None]
     fold = {f"fold_{name}": array for name, array in rule.fold._asdict().items()}
-    return {"table": kernel.make_table(keys, rows, classes), "weights": weights, "bias": bias, **fold}
+    return {"table": make_table(keys[order], rows[order], classes[order]), "weights": weights, "bias": bias, **fold}
 
 
 def describe(prepared: Prepared) -> dict[str, Any]:
@@ -75,6 +78,6 @@ def name_of(manifest: dict[str, Any], arrays: Arrays) -> str:
 
 def self_test(model: Model, terms: tuple[str, ...]) -> dict[str, Any]:
     """Make a text of the heaviest terms and note its decision scores, so that every machine that loads the model can check itself."""
-    heaviest = np.argsort(-np.abs(model.weights[:, 1:]), axis=0, kind="stable")[:SELF_TEST_TERMS].ravel()
+    heaviest = np.argsort(-np.abs(model.label_weights), axis=0, kind="stable")[:SELF_TEST_TERMS].ravel()
     text = " ".join(terms[row] for row in heaviest)
     return {"text": text, "decisions": Tagger(model).score([text]).decisions[0].tolist()}
