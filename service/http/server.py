@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 import tempfile
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 
+from service.errors import ConflictError
 from service.http.logs import dictconfig
 from service.http.settings import IN_FORCE, Settings
+from service.model.artifact import read
+from service.model.tagger import Tagger
 
 FIGURES = "PROMETHEUS_MULTIPROC_DIR"  # prometheus-client looks at it when imported, so nothing above may import it
 SPARE = 4
@@ -24,6 +27,7 @@ def serve(settings: Settings) -> None:
         os.environ[IN_FORCE] = settings.model_dump_json()
         if FIGURES not in os.environ:
             os.environ[FIGURES] = stack.enter_context(tempfile.TemporaryDirectory(prefix="conflict-metrics-"))
+        _warm_up(settings)
         Granian(
             "service.http.app:create_served_app",
             address=settings.host,
@@ -38,6 +42,12 @@ def serve(settings: Settings) -> None:
             respawn_failed_workers=True,
             log_dictconfig=dictconfig(),
         ).serve()
+
+
+def _warm_up(settings: Settings) -> None:
+    """Import and compile what scores before workers are forked, so that they share it; what is wrong with the model they say themselves."""
+    with suppress(ConflictError, OSError, MemoryError):
+        Tagger(read(settings.model or None)).self_test()
 
 
 def _patience(settings: Settings) -> int:

@@ -14,7 +14,6 @@ import argparse
 import http.client
 import json
 import re
-import shutil
 import statistics
 import subprocess
 import sys
@@ -30,6 +29,7 @@ from service.model.artifact import read
 from service.model.story import Story
 from service.model.tagger import Tagger
 from tests.benchmarks.http import story
+from tests.benchmarks.processes import environment
 from tests.conftest import DATASETS, DEFAULT, ROOT
 from tests.system.server import Server, free_port
 
@@ -72,19 +72,6 @@ done = function(summary)
   if summary.errors.status + summary.errors.connect + summary.errors.read + summary.errors.timeout > 0 then print("FAULTS") end
 end
 """
-
-
-def environment(folder: Path, name: str, packages: tuple[str, ...]) -> Path:
-    """Make an environment with these packages, unless it is there; give its folder of programs."""
-    programs = folder / name / "bin"
-    if not programs.exists():
-        subprocess.run([sys.executable, "-m", "venv", folder / name], check=True)
-        try:
-            subprocess.run([programs / "pip", "install", "--quiet", *packages], check=True)
-        except subprocess.CalledProcessError:
-            shutil.rmtree(folder / name)
-            raise
-    return programs
 
 
 @contextmanager

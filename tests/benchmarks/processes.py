@@ -1,9 +1,11 @@
-"""What a command and all processes that come from it take: seconds, processor time, memory. Linux only (/proc)."""
+"""What a command and all processes that come from it take: seconds, processor time, memory; environments for peers. Linux only."""
 
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
+import sys
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -59,8 +61,30 @@ def family(parent: int) -> list[int]:
 
 
 def megabytes(number: int) -> float:
+    """Say how much memory a process holds, shared pages divided among those that share them."""
+    return _memory(number, "Pss:")
+
+
+def private_megabytes(number: int) -> float:
+    """Say how much memory a process holds that no other shares."""
+    return _memory(number, "Private_Clean:", "Private_Dirty:")
+
+
+def _memory(number: int, *names: str) -> float:
     with suppress(OSError):
-        for line in Path(f"/proc/{number}/smaps_rollup").read_text().splitlines():
-            if line.startswith("Pss:"):
-                return int(line.split()[1]) / 1024
+        lines = [line.split() for line in Path(f"/proc/{number}/smaps_rollup").read_text().splitlines()]
+        return sum(int(words[1]) for words in lines if words[0] in names) / 1024
     return 0.0
+
+
+def environment(folder: Path, name: str, packages: tuple[str, ...]) -> Path:
+    """Make an environment with these packages, unless it is there; give its folder of programs."""
+    programs = folder / name / "bin"
+    if not programs.exists():
+        subprocess.run([sys.executable, "-m", "venv", folder / name], check=True)
+        try:
+            subprocess.run([programs / "pip", "install", "--quiet", *packages], check=True)
+        except subprocess.CalledProcessError:
+            shutil.rmtree(folder / name)
+            raise
+    return programs
