@@ -91,7 +91,7 @@ def _json_fault(error: Exception) -> str:
 
 def parse_json(data: bytes) -> Any:
     """Decode strict JSON in UTF-8: no NaN or Infinity, no key twice. Raises ValueError or RecursionError."""
-    return json.loads(data.decode("utf-8"), parse_constant=_no_constant, object_pairs_hook=_unique)
+    return DECODER.decode(data.decode("utf-8"))
 
 
 def _no_constant(name: str) -> Any:
@@ -104,6 +104,9 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         twice = next(key for index, (key, _) in enumerate(pairs) if key in (earlier for earlier, _ in pairs[:index]))
         raise ValueError(f"the key {twice!r} stands twice")
     return record
+
+
+DECODER = json.JSONDecoder(parse_constant=_no_constant, object_pairs_hook=_unique)
 
 
 def csv_records(lines: Iterable[bytes], first: int = 1) -> Iterator[CsvRecord]:

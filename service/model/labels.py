@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ class LabelScheme:
     topics: Mapping[str, str]
     tones: Mapping[str, str]
 
-    @property
+    @cached_property
     def columns(self) -> tuple[str, ...]:
         return (*self.topics, *self.tones)
 
