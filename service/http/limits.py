@@ -15,11 +15,12 @@ from limits import RateLimitItem, parse_many
 from limits.storage import storage_from_string
 from limits.strategies import FixedWindowRateLimiter
 
-from service.http.keys import KeyFile
+from service.http.keys import Key, KeyFile
 from service.http.problems import Problem, try_later
 
 EXTENSION = "conflict-limits"
 BUSY_FOR = 1
+COOKIE = "conflict-key"
 SCOPES = {
     **dict.fromkeys(("routes.classify", "routes.classify_v1", "inference.infer", "pages.tag"), "classify"),
     **dict.fromkeys(("routes.labels", "routes.model", "inference.server", "inference.metadata", "pages.card"), "read"),
@@ -40,15 +41,18 @@ class Limits:
         scope = SCOPES.get(request.endpoint or "")
         if scope is None or request.method == "OPTIONS":
             return
-        caller = self._key(self.keys, scope) if self.keys else f"address:{request.remote_addr}"
+        caller = self._key(scope) if self.keys else f"address:{request.remote_addr}"
         g.caller = caller
         if self.limiter and scope != "metrics":
             self._count(self.limiter, caller)
 
-    def _key(self, keys: KeyFile, scope: str) -> str:
-        header = request.headers.get("Authorization", "")
-        token = request.headers.get("X-API-Key") or (header[7:].strip() if header[:7].lower() == "bearer " else "")
-        key = keys.find(token) if token else None
+    def known(self, token: str) -> Key | None:
+        """Give the key that a token is; None when it is none, or no keys are asked for."""
+        return self.keys.find(token) if self.keys and token else None
+
+    def _key(self, scope: str) -> str:
+        token = given_token()
+        key = self.known(token)
         if key is None:
             detail = "The API key is not known, or was revoked." if token else "Send an API key: Authorization: Bearer KEY."
             raise Problem(HTTPStatus.UNAUTHORIZED, detail, headers={"WWW-Authenticate": "Bearer"})
@@ -61,6 +65,13 @@ class Limits:
             if not limiter.hit(rate, caller):
                 seconds = max(1, math.ceil(limiter.get_window_stats(rate, caller).reset_time - time.time()))
                 raise try_later(HTTPStatus.TOO_MANY_REQUESTS, f"More than {rate} were asked.", seconds)
+
+
+def given_token() -> str:
+    """Read the API key that a request bears: in a header, or in the cookie that the page keeps it in."""
+    header = request.headers.get("Authorization", "")
+    bearer = header[7:].strip() if header[:7].lower() == "bearer " else ""
+    return request.headers.get("X-API-Key") or bearer or request.cookies.get(COOKIE, "")
 
 
 @contextmanager

@@ -9,12 +9,12 @@ from http import HTTPStatus
 from importlib.resources import files
 from typing import Any
 
-from flask import Blueprint, Response, current_app, make_response, render_template, request
+from flask import Blueprint, Response, current_app, make_response, redirect, render_template, request, url_for
 from werkzeug.exceptions import HTTPException, NotFound
 
 from service.answers import answer
 from service.errors import StoryError
-from service.http.limits import slot
+from service.http.limits import COOKIE, given_token, limits, slot
 from service.http.loading import PATIENCE, served
 from service.http.markdown import render
 from service.http.problems import Problem
@@ -61,6 +61,20 @@ def tag() -> str | tuple[str, int]:
     return (_page(entry, faults=faults), HTTPStatus.UNPROCESSABLE_ENTITY) if faults else _page(entry, _tag(entry))
 
 
+@pages.post("/key")
+def key() -> Response:
+    """Take up the API key of the form for this browser's session, or forget the one before when it is empty."""
+    given = request.form.get("key", "").strip()
+    if given and limits().known(given) is None:
+        return _failed(HTTPStatus.UNAUTHORIZED, "The API key is not known, or was revoked.")
+    response = make_response(redirect(url_for("pages.home"), HTTPStatus.SEE_OTHER))
+    if given:
+        response.set_cookie(COOKIE, given, httponly=True, samesite="Strict", secure=request.is_secure)
+    else:
+        response.delete_cookie(COOKIE, httponly=True, samesite="Strict", secure=request.is_secure)
+    return response
+
+
 @pages.get("/card")
 def card() -> str:
     """Show the model's card."""
@@ -74,7 +88,8 @@ def card() -> str:
 @pages.errorhandler(Problem)
 def problem(error: Problem) -> Response:
     """Say on the page why there is no answer."""
-    response = _failed(error.status, error.detail)
+    unknown = error.status == HTTPStatus.UNAUTHORIZED and not given_token()
+    response = _failed(error.status, "Give an API key first, at the top of this page." if unknown else error.detail)
     response.headers.update(error.headers)
     return response
 
@@ -99,8 +114,9 @@ def _failed(status: HTTPStatus, detail: str) -> Response:
 
 
 def _page(entry: Entry, shown: tuple[Shown, ...] = (), faults: list[str] | None = None) -> str:
-    most = current_app.config["MAX_STORIES"]
-    return render_template("home.html", entry=entry, shown=shown, faults=faults or (), samples=samples(), most=most)
+    most, gate = current_app.config["MAX_STORIES"], limits()
+    keys = {"asked": gate.keys is not None, "key": gate.known(given_token())}
+    return render_template("home.html", entry=entry, shown=shown, faults=faults or (), samples=samples(), most=most, **keys)
 
 
 def _tag(entry: Entry) -> tuple[Shown, ...]:
