@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
@@ -65,7 +64,7 @@ class Tagger:
     def __init__(self, model: Model) -> None:
         self.model = model
         self._tables = make_tables(model.tokens.table, model.tokens.compiled[-1])
-        self._scratch = threading.local()
+        self._spare: list[NDArray[np.int32]] = []
         self._thresholds = tuple(model.thresholds[topic] for topic in model.labels.topics)
 
     def tag(self, stories: Sequence[Story]) -> list[Tags]:
@@ -94,8 +93,9 @@ class Tagger:
         decisions, tokens = np.empty((len(texts), columns)), np.empty((len(texts), 2), np.int64)
         codes, bounds = encode(texts)
         model = self.model
-        arrays = (model.weights, model.bias)
-        kernel.score(codes, bounds, model.tokens.compiled, self._tables, arrays, self._counts(), decisions, tokens)
+        counts = self._take_counts()
+        kernel.score(codes, bounds, model.tokens.compiled, self._tables, (model.weights, model.bias), counts, decisions, tokens)
+        self._spare.append(counts)
         return Scores(decisions, probabilities(decisions, len(model.labels.topics), model.calibrators), tokens)
 
     def self_test(self) -> None:
@@ -108,11 +108,12 @@ class Tagger:
                 "reinstall the package or retrain"
             )
 
-    def _counts(self) -> NDArray[np.int32]:
-        if not hasattr(self._scratch, "counts"):
-            self._scratch.counts = np.zeros(len(self.model.weights), np.int32)
-        counts: NDArray[np.int32] = self._scratch.counts
-        return counts
+    def _take_counts(self) -> NDArray[np.int32]:
+        """Take scratch that no other thread uses: left by an earlier one, or new."""
+        try:
+            return self._spare.pop()
+        except IndexError:
+            return np.zeros(len(self.model.weights), np.int32)
 
     def _tags(self, key: str | None, row: Sequence[float], coverage: float) -> Tags:
         if not coverage:
