@@ -72,10 +72,18 @@ def read_json(request: Request) -> Any:
     """Parse the request's body. Raises Problem: 415, 413 or 400."""
     if request.mimetype != "application/json":
         raise Problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"Send Content-Type: application/json, not {request.mimetype or 'none'!r}.")
+    refuse_packed(request)
     try:
         return parse_json(request.get_data(cache=False))
     except (ValueError, RecursionError) as error:
         raise Problem(HTTPStatus.BAD_REQUEST, f"The body is {json_fault(error)}.") from error
+
+
+def refuse_packed(request: Request) -> None:
+    """Raise Problem (415) when a body is compressed: unpacked it could be of any size."""
+    packed = request.headers.get("Content-Encoding", "identity")
+    if packed.lower() != "identity":
+        raise Problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"Send the body as it is, without Content-Encoding: {packed[:40]}.")
 
 
 def json_fault(error: Exception) -> str:

@@ -28,7 +28,7 @@ WRONG = {
     403: "The API key has not the scope; only where keys are in use.",
     404: "There is no such model.",
     413: "More than is taken; `errors` says where, unless the whole body is too large.",
-    415: "Another content type.",
+    415: "Another content type, or a compressed body.",
     422: "Fields or parameters cannot be used; `errors` names every one.",
     429: "More requests than the rate limit; `Retry-After` says when to come again.",
     503: "No model is ready, all places are taken, or the list took too long; `Retry-After` says when to come again.",

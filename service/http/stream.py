@@ -12,7 +12,7 @@ from typing import IO, Any
 from flask import Request, Response, current_app, stream_with_context
 
 from service.answers import answer
-from service.http.body import Item, Refusal, json_fault, read_item
+from service.http.body import Item, Refusal, json_fault, read_item, refuse_packed
 from service.http.loading import PATIENCE, served
 from service.http.metrics import metrics
 from service.model.story import Story
@@ -51,6 +51,7 @@ class Answering:
 
 def stream(request: Request, terms: int, place: ExitStack) -> Response:
     """Answer a stream of stories; `place` is given back when the last one is answered."""
+    refuse_packed(request)
     answering = Answering(served().tagger(PATIENCE), terms)
     request.max_content_length = sys.maxsize  # None would mean the limit of other bodies; streams are limited line by line
     response = Response(stream_with_context(_answers(request.stream, answering)), mimetype=MIMETYPE)

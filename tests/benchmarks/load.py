@@ -3,8 +3,9 @@
 usage: python -m tests.benchmarks.load [--environments FOLDER] [--seconds 5] [--rounds 3]
 
 The same story of 400 words, one worker each, no request logs, wrk with eight connections (`apt install wrk`), rounds of the three in turn,
-medians; the other two idle meanwhile. The peers are installed by pip into environments of their own, made in FOLDER when they are not
-there. Then lists of 64 times that story, in stories per second, against `Tagger.tag` alone, and the latency at a quarter of the rate
+medians; the other two idle meanwhile. Once all may use all cores; once the servers are held to the last core and wrk to the first: threads
+that take turns then stay in one core's cache. The peers are installed by pip into environments of their own, made in FOLDER when they are
+not there. Then lists of 64 times that story, in stories per second, against `Tagger.tag` alone, and the latency at a quarter of the rate
 reached. Prints Markdown.
 """
 
@@ -13,6 +14,7 @@ from __future__ import annotations
 import argparse
 import http.client
 import json
+import os
 import re
 import statistics
 import subprocess
@@ -28,12 +30,11 @@ from pathlib import Path
 from service.model.artifact import read
 from service.model.story import Story
 from service.model.tagger import Tagger
-from tests.benchmarks.http import story
 from tests.benchmarks.processes import environment
 from tests.conftest import DATASETS, DEFAULT, ROOT
 from tests.system.server import Server, free_port
 
-CONNECTIONS, BATCH = 8, 64
+WORDS, CONNECTIONS, BATCH = 400, 8, 64
 OURS, FLASK, MLSERVER = "this service", "Flask, gunicorn, scikit-learn", "MLServer, scikit-learn"
 PEERS = {FLASK: ("flask", ("flask", "gunicorn", "scikit-learn")), MLSERVER: ("mlserver", ("mlserver", "mlserver-sklearn"))}
 
@@ -72,6 +73,11 @@ done = function(summary)
   if summary.errors.status + summary.errors.connect + summary.errors.read + summary.errors.timeout > 0 then print("FAULTS") end
 end
 """
+
+
+def story() -> bytes:
+    words = (DATASETS / "sample_story.txt").read_text("utf-8").split()
+    return json.dumps({"id": "a1", "text": " ".join((words * WORDS)[:WORDS])}).encode()
 
 
 @contextmanager
@@ -178,9 +184,19 @@ def latencies(port: int, rate: float, seconds: float) -> list[float]:
     return sorted(found)
 
 
-def compare(environments: Path, seconds: int, rounds: int) -> dict[str, list[float]]:
+@contextmanager
+def on_cores(cores: set[int]) -> Iterator[None]:
+    """Let what is started meanwhile use these cores only."""
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, cores)
+    yield
+    os.sched_setaffinity(0, before)
+
+
+def compare(environments: Path, seconds: int, rounds: int, cores: tuple[set[int], set[int]]) -> dict[str, float]:
+    """Give the median requests per second of each server; `cores`: those of the servers, and those of wrk."""
     reached: dict[str, list[float]] = {}
-    with ExitStack() as stack:
+    with ExitStack() as stack, on_cores(cores[0]):
         server = stack.enter_context(ours())
         targets = {OURS: (f"{server.url}/classify", story())}
         for name, start in ((FLASK, flask), (MLSERVER, mlserver)):
@@ -193,10 +209,11 @@ def compare(environments: Path, seconds: int, rounds: int) -> dict[str, list[flo
                 continue
             targets[name] = start(folder, programs, stack)
         scratch = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        for _ in range(rounds):
-            for name, (url, body) in targets.items():
-                reached.setdefault(name, []).append(load(url, body, seconds, scratch))
-    return reached
+        with on_cores(cores[1]):
+            for _ in range(rounds):
+                for name, (url, body) in targets.items():
+                    reached.setdefault(name, []).append(load(url, body, seconds, scratch))
+    return {name: statistics.median(found) for name, found in reached.items()}
 
 
 def main() -> None:
@@ -205,14 +222,18 @@ def main() -> None:
     parser.add_argument("--seconds", type=int, default=5)
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
-    reached = compare(options.environments, options.seconds, options.rounds)
-    medians = {name: statistics.median(found) for name, found in reached.items()}
-    print("| server, one worker | requests/s | this service is so many times as fast |\n|---|---|---|")
-    for name, middle in medians.items():
-        print(f"| {name} | {middle:,.0f} | {medians[OURS] / middle:.1f} |")
+    cores = os.sched_getaffinity(0)
+    free = compare(options.environments, options.seconds, options.rounds, (cores, cores))
+    held = compare(options.environments, options.seconds, options.rounds, ({max(cores)}, {min(cores)}))
+    print(
+        "| server, one worker | requests/s | of this service's | held to one core: requests/s | of this service's |\n|---|---:|---:|---:|---:|"
+    )
+    for name in free:
+        cells = (f"{found[name]:,.0f} | 1/{found[OURS] / found[name]:.1f}" for found in (free, held))
+        print(f"| {name} | {' | '.join(cells)} |")
     with ours() as server:
         pairs = [(batches(server.port, options.seconds), tagging(options.seconds)) for _ in range(options.rounds)]
-        rate = medians[OURS] / 4
+        rate = free[OURS] / 4
         found = latencies(server.port, rate, options.seconds * 2)
     mine, alone = (statistics.median(part) for part in zip(*pairs, strict=True))
     print(f"\nLists of {BATCH}: {mine:,.0f} stories/s, {mine / alone:.0%} of the tagger alone ({alone:,.0f}).")

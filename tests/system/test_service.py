@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import http.client
 import json
 import re
@@ -143,6 +144,13 @@ BAD: list[tuple[str, bytes, int]] = [
     ("lone surrogate", b'{"id": "\\ud800", "text": "talks \\udc00"}', 200),
     ("a number too long to read", b'{"text": "x", "n": ' + b"1" * 5000 + b"}", 400),
 ]
+
+
+@pytest.mark.parametrize("headers", [JSON, NDJSON])
+def test_a_compressed_body_is_refused_by_name_and_never_unpacked(server: Server, headers: dict[str, str]) -> None:
+    bomb = gzip.compress(bytes(50_000_000))
+    status, _, said = ask(server, "POST", "/classify", bomb, {**headers, "Content-Encoding": "gzip"})
+    assert (status, said["detail"]) == (415, "Send the body as it is, without Content-Encoding: gzip.")
 
 
 @pytest.mark.parametrize(("body", "status"), [row[1:] for row in BAD], ids=[row[0] for row in BAD])
