@@ -225,9 +225,7 @@ def main() -> None:
     cores = os.sched_getaffinity(0)
     free = compare(options.environments, options.seconds, options.rounds, (cores, cores))
     held = compare(options.environments, options.seconds, options.rounds, ({max(cores)}, {min(cores)}))
-    print(
-        "| server, one worker | requests/s | of this service's | held to one core: requests/s | of this service's |\n|---|---:|---:|---:|---:|"
-    )
+    print("| server, one worker | requests/s | of this service's | held to one core | of it |\n|---|---:|---:|---:|---:|")
     for name in free:
         cells = (f"{found[name]:,.0f} | 1/{found[OURS] / found[name]:.1f}" for found in (free, held))
         print(f"| {name} | {' | '.join(cells)} |")

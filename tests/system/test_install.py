@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import shutil
 import subprocess
 import sys
 import urllib.request
@@ -59,6 +60,21 @@ def test_the_templates_of_the_report_travel_with_the_wheel(installed: Path, tmp_
 def test_the_library_tags_in_three_lines(installed: Path, tmp_path: Path) -> None:
     code = "import service; [tags] = service.load().tag([service.story(text='Two soldiers killed in border clash')]); print(*tags.topics)"
     assert "casualties" in run(installed / "python", "-c", code, cwd=tmp_path)
+
+
+def test_a_cache_that_cannot_be_written_costs_time_and_never_an_error(installed: Path, tmp_path: Path) -> None:
+    """Neither beside the package, where files bar the way (they stop root too), nor at home, where there is none."""
+    find = "import service; print(service.__path__[0])"
+    package = shutil.copytree(run(installed / "python", "-c", find, cwd=tmp_path).strip(), tmp_path / "service")
+    for folder in [package, *(path for path in package.rglob("*") if path.is_dir() and path.name != "__pycache__")]:
+        shutil.rmtree(folder / "__pycache__", ignore_errors=True)
+        (folder / "__pycache__").touch()
+    code = f"{find}; [tags] = service.load().tag([service.story(text='Two soldiers killed in border clash')]); print(*tags.topics)"
+    command = ["env", "-u", "NUMBA_CACHE_DIR", "-u", "XDG_CACHE_HOME", "HOME=/dev/null", installed / "python", "-W", "error", "-c", code]
+    where, topics = run(*command, cwd=tmp_path).splitlines()
+    assert where == str(package)
+    assert "casualties" in topics
+    assert list(package.rglob("*.nbi")) == []
 
 
 def test_it_serves(installed: Path, tmp_path: Path) -> None:
