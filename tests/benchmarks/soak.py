@@ -97,6 +97,9 @@ class Caller:
                 self.record.lost.append(time.monotonic())
                 self.connection.close()
                 time.sleep(0.05)
+        self.connection.close()
+        for connection in self.slow:
+            connection.close()
 
     def single(self) -> None:
         story, terms = self.chance.choice(self.stories), self.chance.choice((0, TERMS))
