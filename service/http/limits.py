@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import math
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
 from pathlib import Path
 
 from flask import Flask, current_app, g, request
-from limits import RateLimitItem, parse_many
-from limits.storage import storage_from_string
-from limits.strategies import FixedWindowRateLimiter
+from limits import parse_many
 
 from service.http.keys import Key, KeyFile
 from service.http.problems import Problem, try_later
+from service.http.rates import Rates
 
 EXTENSION = "conflict-limits"
 BUSY_FOR = 1
@@ -31,10 +28,9 @@ SCOPES = {
 class Limits:
     """One worker's gate: API keys, rates, and the number of requests under way."""
 
-    def __init__(self, concurrency: int, keys: KeyFile | None, rates: list[RateLimitItem], storage: str) -> None:
+    def __init__(self, concurrency: int, keys: KeyFile | None, rates: Rates | None) -> None:
         self.slots = threading.BoundedSemaphore(concurrency)
         self.keys, self.rates = keys, rates
-        self.limiter = FixedWindowRateLimiter(storage_from_string(storage)) if rates else None
 
     def admit(self) -> None:
         """Check the caller's key and rate. Raises Problem: 401, 403 or 429."""
@@ -43,8 +39,8 @@ class Limits:
             return
         caller = self._key(scope) if self.keys else f"address:{request.remote_addr}"
         g.caller = caller
-        if self.limiter and scope != "metrics":
-            self._count(self.limiter, caller)
+        if self.rates and scope != "metrics":
+            self.rates.count(caller)
 
     def known(self, token: str) -> Key | None:
         """Give the key that a token is; None when it is none, or no keys are asked for."""
@@ -59,12 +55,6 @@ class Limits:
         if scope not in key.scopes:
             raise Problem(HTTPStatus.FORBIDDEN, f"The API key {key.id} has not the scope {scope!r}.")
         return f"key:{key.id}"
-
-    def _count(self, limiter: FixedWindowRateLimiter, caller: str) -> None:
-        for rate in self.rates:
-            if not limiter.hit(rate, caller):
-                seconds = max(1, math.ceil(limiter.get_window_stats(rate, caller).reset_time - time.time()))
-                raise try_later(HTTPStatus.TOO_MANY_REQUESTS, f"More than {rate} were asked.", seconds)
 
 
 def given_token() -> str:
@@ -96,7 +86,7 @@ def init_app(app: Flask) -> None:
     """Put the gate before every request."""
     config = app.config
     keys = KeyFile(Path(config["KEYS_FILE"])) if config["KEYS_FILE"] else None
-    rates = parse_many(config["RATE_LIMIT"]) if config["RATE_LIMIT"] else []
-    app.extensions[EXTENSION] = gate = Limits(config["CONCURRENCY"], keys, rates, config["RATE_STORAGE"])
+    rates = Rates(parse_many(config["RATE_LIMIT"]), config["RATE_STORAGE"]) if config["RATE_LIMIT"] else None
+    app.extensions[EXTENSION] = gate = Limits(config["CONCURRENCY"], keys, rates)
     if keys or rates:
         app.before_request(gate.admit)

@@ -30,6 +30,13 @@ def _rate(value: str) -> str:
     return value
 
 
+def _storage(value: str) -> str:
+    from service.http.rates import open_storage
+
+    open_storage(value)
+    return value
+
+
 class Settings(BaseModel):
     """Everything that can be set; the descriptions are shown by `conflict-service config`."""
 
@@ -51,7 +58,9 @@ class Settings(BaseModel):
     keys_file: str = Field("", description="file of API keys; empty for none")
     insecure: bool = Field(False, description="allow an address that others reach without API keys")
     rate_limit: Annotated[str, AfterValidator(_rate)] = Field("", description="per key or address, such as 600/minute; empty for none")
-    rate_storage: str = Field("memory://", description="where it is counted: each worker's memory, or a storage of `limits`")
+    rate_storage: Annotated[str, AfterValidator(_storage)] = Field(
+        "memory://", description="where it is counted: each worker's memory, or redis://HOST:PORT (extra `redis`) for all together"
+    )
     proxies: int = Field(0, ge=0, le=10, description="proxies in front whose X-Forwarded-For is believed")
     cors_origins: Annotated[tuple[str, ...], BeforeValidator(_list)] = Field((), description="origins whose pages may ask")
     log_requests: bool = Field(True, description="one line of JSON per request")

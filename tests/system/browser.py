@@ -27,7 +27,7 @@ WAIT = 20
 
 def missing(what: str) -> NoReturn:
     """Skip for want of a tool, but never in CI: there it must be installed."""
-    if os.environ.get("CI") == "true":
+    if os.environ.get("CI"):
         pytest.fail(f"{what} is missing; .ci/run installs it")
     pytest.skip(f"{what} is not installed")
 
