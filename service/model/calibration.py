@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from service.model import kernel
 
 Floats = NDArray[np.float64]
 
@@ -77,17 +80,20 @@ def probabilities(decisions: Floats, topics: int, calibrators: Sequence[Calibrat
     tones = decisions[:, topics:]
     if not calibrators:
         return np.hstack([logistic(decisions[:, :topics]), softmax(tones) if tones.size else tones])
-    result = _calibrated(decisions, calibrators)
+    slopes = _slopes(tuple(calibrators))
+    if slopes is not None:
+        result = np.empty(decisions.shape)
+        kernel.calibrate(decisions, slopes, topics, result)
+        return result
+    result = np.column_stack([calibrate(column) for calibrate, column in zip(calibrators, decisions.T, strict=True)])
     if tones.size:
         sums = result[:, topics:].sum(axis=1, keepdims=True)
         result[:, topics:] = np.where(sums > 0, result[:, topics:], 1.0) / np.where(sums > 0, sums, tones.shape[1])
     return result
 
 
-def _calibrated(decisions: Floats, calibrators: Sequence[Calibrator]) -> Floats:
-    """Calibrate column by column, or all in one step where one form of function serves all."""
-    lines = [(calibrate.a, calibrate.b) for calibrate in calibrators if isinstance(calibrate, Sigmoid)]
-    if len(lines) == decisions.shape[1]:
-        a, b = np.array(lines).T
-        return logistic(-(decisions * a + b))
-    return np.column_stack([calibrate(column) for calibrate, column in zip(calibrators, decisions.T, strict=True)])
+@lru_cache(maxsize=16)
+def _slopes(calibrators: tuple[Calibrator, ...]) -> Floats | None:
+    """Lay (a, b) of every sigmoid in a row, (columns, 2), for all to be reckoned in one step; None where not all are sigmoids."""
+    lines = [(one.a, one.b) for one in calibrators if isinstance(one, Sigmoid)]
+    return np.array(lines) if len(lines) == len(calibrators) else None

@@ -2,7 +2,7 @@
 
 Words here: a *code* is a code point; a *hash* is 64 bits made from the folded codes of a token or n-gram; a *row* is an n-gram's
 place in the model's weights; a *class* is a word class of the lexicon, 0 for none. An entry of the table packs both: row + 2 in the
-lower half, class in the upper. All functions release the GIL and write only to the arrays handed to them.
+lower half, class in the upper. All functions but the shortest release the GIL, and all write only to the arrays handed to them.
 
 All of them stand in this one file, since what is compiled is kept on disk by the date of its own file alone.
 """
@@ -38,9 +38,9 @@ def compiled(**options):
 
     def decorate(function):
         try:
-            return njit(nogil=True, cache=True, **options)(function)
+            return njit(cache=True, **({"nogil": True} | options))(function)
         except RuntimeError:
-            return njit(nogil=True, **options)(function)
+            return njit(**({"nogil": True} | options))(function)
 
     return decorate
 
@@ -356,6 +356,23 @@ def score(codes, bounds, rule, tables, model, counts, scores, tokens):
                 if 0 <= column < bias.shape[0]:
                     scores[story, column] = sums[i] / norm + bias[column]
         tokens[story, 0], tokens[story, 1] = count, known
+
+
+@compiled(nogil=False)
+def calibrate(decisions, slopes, topics, probabilities):
+    """Write 1 / (1 + exp(a * score + b)) per column, (a, b) being its row of `slopes`; columns from `topics` on are made to add up to 1.
+
+    This is too short to be worth releasing the GIL, and waiting for it again.
+    """
+    columns = decisions.shape[1]
+    for story in range(decisions.shape[0]):
+        total = 0.0
+        for column in range(columns):
+            value = 1.0 / (1.0 + np.exp(min(decisions[story, column] * slopes[column, 0] + slopes[column, 1], 700.0)))
+            probabilities[story, column] = value
+            total += value if column >= topics else 0.0
+        for column in range(topics, columns):
+            probabilities[story, column] /= total
 
 
 @compiled()
