@@ -77,8 +77,9 @@ def conclude(summary: Summary, output: str) -> None:
     """Print the summary line; exit with REJECTED when rows were rejected."""
     shares = "".join(f"; {label} {count / summary.stories:.0%}" for label, count in sorted(summary.labels.items()))
     earlier = f" ({summary.earlier} of them before)" if summary.earlier else ""
+    stories = f"{summary.stories} {'story' if summary.stories == 1 else 'stories'}"
     rejects = f"{summary.rejects} reject" + "s" * (summary.rejects != 1)
-    click.echo(f"{summary.stories} stories{earlier}, {rejects}, {summary.rate:,.0f} stories/s{shares}", err=True)
+    click.echo(f"{stories}{earlier}, {rejects}, {summary.rate:,.0f} stories/s{shares}", err=True)
     if summary.rejects:
         click.echo(f"rejected rows: {'above' if output == '-' else output + '.rejects.jsonl'}", err=True)
         sys.exit(REJECTED)

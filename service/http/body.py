@@ -54,7 +54,7 @@ class Asked:
 
 def read_evidence(request: Request) -> int:
     """Read `?evidence=K`, 0 to 100. Raises Problem (422)."""
-    value = request.args.get("evidence", "0")
+    value = _parameter(request, "evidence")
     if not value.isascii() or not value.isdigit() or len(value) > 3 or int(value) > MOST_EVIDENCE:
         raise _bad_parameter("evidence", f"must be a whole number from 0 to {MOST_EVIDENCE}, not {value[:40]!r}")
     return int(value)
@@ -62,10 +62,15 @@ def read_evidence(request: Request) -> int:
 
 def read_partial(request: Request) -> bool:
     """Read `?partial=1` or `0`. Raises Problem (422)."""
-    value = request.args.get("partial", "0")
+    value = _parameter(request, "partial")
     if value not in ("0", "1"):
         raise _bad_parameter("partial", f"must be 0 or 1, not {value[:40]!r}")
     return value == "1"
+
+
+def _parameter(request: Request, name: str) -> str:
+    """Read a parameter that is 0 by default; most requests have none at all, and are spared the parsing."""
+    return request.args.get(name, "0") if request.query_string else "0"
 
 
 def read_json(request: Request) -> Any:

@@ -44,8 +44,12 @@ def blank_furniture(text: str) -> str:
     if "\n" not in text:
         return text
     lines = text.split("\n")
-    kept = [" " * len(line) if len(line) <= LONGEST and _is_furniture(line) else line for line in lines]
-    blanked = "\n".join(kept)
+    found = [place for place, line in enumerate(lines) if line and len(line) <= LONGEST and _is_furniture(line)]
+    if not found:
+        return text
+    for place in found:
+        lines[place] = " " * len(lines[place])
+    blanked = "\n".join(lines)
     return text if blanked.isspace() else blanked
 
 

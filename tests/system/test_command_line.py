@@ -94,7 +94,7 @@ def test_check_reports_every_fault_and_fails(tmp_path: Path) -> None:
 def test_score_says_in_its_exit_code_that_rows_were_rejected(tmp_path: Path) -> None:
     (tmp_path / "in.jsonl").write_text('{"text": "Two killed at the border"}\n{}\n')
     said = run("service", "score", tmp_path / "in.jsonl", tmp_path / "out.jsonl", code=3).stderr
-    assert "1 stories, 1 rejects" in said
+    assert "1 story, 1 reject, " in said
     assert len((tmp_path / "out.jsonl").read_text().splitlines()) == 1
 
 
