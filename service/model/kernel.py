@@ -33,14 +33,14 @@ LANES = 8
 TF = np.append(0.0, 1.0 + np.log(np.arange(1, 65)))
 
 
-def compiled(**options):
+def compiled(nogil=True, **options):
     """Compile on first call and keep the result on disk; where no place for that can be written, compile in every process."""
 
     def decorate(function):
         try:
-            return njit(cache=True, **({"nogil": True} | options))(function)
+            return njit(nogil=nogil, cache=True, **options)(function)
         except RuntimeError:
-            return njit(**({"nogil": True} | options))(function)
+            return njit(nogil=nogil, **options)(function)
 
     return decorate
 
